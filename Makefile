@@ -1,0 +1,56 @@
+# The one vocabulary of people and of CI. Only Python 3.11+ and make are needed, and PyPI.
+SHELL := /bin/sh
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+# Everything that set-up writes stays inside the clone.
+export PIP_CACHE_DIR := $(CURDIR)/.cache/pip
+export UV_CACHE_DIR := $(CURDIR)/.cache/uv
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export DO_NOT_TRACK := true
+export GX_ANALYTICS_ENABLED := false
+
+.PHONY: help setup run serve test check lock faults clean
+
+help: ## the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
+
+setup: $(STAMP) ## virtual environment with the locked dependencies
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; ok = (3, 11) <= sys.version_info[:2] < (3, 14); sys.exit(0 if ok else "gatecast needs Python 3.11 to 3.13, found " + sys.version.split()[0] + "; name one with make PYTHON=...")'
+	$(PYTHON) -m venv .venv
+	@mkdir -p .cache && sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > .cache/uv.txt
+	$(BIN)/python -m pip install --quiet --require-hashes -r .cache/uv.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes --compile-bytecode -r requirements.lock
+	$(BIN)/python -m pip install --quiet torch==2.13.0
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --offline -e .
+	@touch $(STAMP)
+
+run: setup ## retrain on the packaged data and ask the live endpoint for a forecast
+	$(BIN)/gatecast demo
+
+serve: setup ## the API on port 8000
+	$(BIN)/gatecast serve --port 8000
+
+test: setup ## every test that needs nothing but Python
+	$(BIN)/pytest -n 2 --dist loadgroup --cov --cov-report=term:skip-covered -m "not faults"
+	@echo "left to targets of their own: make faults (kills and races)"
+
+check: setup ## every linter and contract
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/codespell
+	$(BIN)/deptry .
+	$(BIN)/vulture
+	$(BIN)/mypy --cache-dir .cache/mypy
+
+faults: setup ## kills, corruption and races on purpose
+	$(BIN)/pytest -m faults --no-cov -p no:xdist
+
+lock: setup ## resolve the dependencies again into requirements.lock
+	$(BIN)/python -m pipelines.lock
+
+clean: ## remove the environment, the caches and all that the program wrote
+	rm -rf .venv .cache var .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,1 @@
+"""The only door for data: quarantine, suites, verdicts, reports."""

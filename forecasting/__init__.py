@@ -1,0 +1,1 @@
+"""The domain: recurrent models, what they are trained on, how they are judged and kept."""

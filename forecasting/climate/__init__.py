@@ -1,0 +1,1 @@
+"""Climate forecasting: series, windows, models, judgement."""

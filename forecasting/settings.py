@@ -1,0 +1,79 @@
+"""Say where things are kept: one home folder, and what may be moved out of it."""
+
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from forecasting.errors import SettingsInvalid
+
+
+class Settings(BaseSettings):
+    """Where everything the program writes lives, and how it meets other programs.
+
+    Precedence: flag, then environment (`GATECAST_…`), then `gatecast.toml` in the
+    current folder, then the default here.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="GATECAST_", toml_file="gatecast.toml", extra="ignore", frozen=True
+    )
+
+    home: Path = Field(Path("var"), description="folder that holds all that is written")
+    tracking_uri: str | None = Field(
+        None, description="MLflow store; SQLite under the home folder when unset"
+    )
+    url_hosts: tuple[str, ...] = Field(
+        ("raw.githubusercontent.com", "archive-api.open-meteo.com", "www.ncei.noaa.gov"),
+        description="hosts that an https source may name",
+    )
+    fetch_deadline_seconds: float = Field(
+        120.0, gt=0, description="total time one download may take, retries included"
+    )
+    fetch_bytes: int = Field(256 * 2**20, gt=0, description="most bytes one download may have")
+    workers: int = Field(2, ge=1, le=64, description="candidates trained side by side")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the hook's signature
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the hook's signature
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Put flags before the environment and the environment before the file."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    @property
+    def root(self) -> Path:
+        """The home folder as an absolute path."""
+        return self.home.expanduser().resolve()
+
+    @property
+    def tracking(self) -> str:
+        """The MLflow tracking address in force."""
+        return self.tracking_uri or f"sqlite:///{self.root / 'mlflow' / 'mlflow.db'}"
+
+
+def load_settings(**flags: object) -> Settings:
+    """Read the settings, flags first.
+
+    Args:
+        flags: values given on the command line; None means not given.
+
+    Raises:
+        SettingsInvalid: a value has the wrong type or range.
+    """
+    given = {name: value for name, value in flags.items() if value is not None}
+    try:
+        return Settings(**given)  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise SettingsInvalid(f"setting {where}: {first['msg']}", found=first["input"]) from error

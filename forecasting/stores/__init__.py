@@ -1,0 +1,1 @@
+"""Where pipelines and serving meet: stations, published champions, the registry."""

@@ -1,0 +1,181 @@
+"""Publish a champion's files beside a pointer that is replaced by rename; verify before reading."""
+
+import hashlib
+import json
+import shutil
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from forecasting.errors import ManifestMismatch, NoChampion
+from forecasting.stores.files import safe_name, sha256, sync_folder, write_json
+
+MANIFEST = "manifest.json"
+GRAPH = "model.onnx"
+CARD = "model.json"
+WEIGHTS = "weights.safetensors"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelCard:
+    """What a version needs to be run and named: the `model.json` beside its graph.
+
+    The graph takes `history` (batch, history, variables) float32 in internal units with NaN
+    for gaps and `origin` (batch,) int64, the label of the last history step in seconds since
+    1970-01-01T00:00 on the station's calendar; it returns `quantiles` (batch, horizon, levels)
+    in the target's unit.
+    """
+
+    model: str
+    station: str
+    target: str
+    unit: str
+    variables: tuple[str, ...]
+    history: int
+    horizon: int
+    levels: tuple[float, ...]
+    step_seconds: int
+    cell: str
+    members: int
+    parameters: int
+    trained_through: str
+    data_sha256: str
+    run_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pointer:
+    """Which version is champion, where its files are, and the sum of its manifest."""
+
+    model: str
+    version: int
+    alias: str
+    run_id: str
+    folder: str
+    manifest_sha256: str
+
+
+def manifest_of(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of every file of a version but the manifest itself, by relative path."""
+    return {
+        path.relative_to(folder).as_posix(): sha256(path)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != MANIFEST
+    }
+
+
+def write_manifest(folder: Path) -> str:
+    """Write the manifest of a folder; returns the manifest's own SHA-256."""
+    write_json(folder / MANIFEST, manifest_of(folder))
+    return sha256(folder / MANIFEST)
+
+
+def verify_manifest(folder: Path, expected_sha256: str | None = None) -> None:
+    """Check every byte of a version before anything parses it.
+
+    Raises:
+        ManifestMismatch: the manifest is missing or another one, or a file is missing,
+            extra, or changed.
+    """
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise ManifestMismatch("the manifest is missing", expected=MANIFEST, found=folder.name)
+    content = path.read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    if expected_sha256 is not None and digest != expected_sha256:
+        raise ManifestMismatch("another manifest", expected=expected_sha256, found=digest)
+    named: dict[str, str] = json.loads(content)
+    present = manifest_of(folder)
+    wrong = sorted(
+        name for name in named.keys() | present.keys() if named.get(name) != present.get(name)
+    )
+    if wrong:
+        raise ManifestMismatch(
+            f"files do not match the manifest: {', '.join(wrong)}",
+            expected=named.get(wrong[0], "no such file"),
+            found=present.get(wrong[0], "no such file"),
+        )
+
+
+def pointer_path(root: Path, model: str) -> Path:
+    """Return where the champion's pointer of a model is kept."""
+    return root / "published" / safe_name(model) / "champion.json"
+
+
+def publish(root: Path, files: Path, *, version: int, alias: str, run_id: str) -> Pointer:
+    """Copy a version's files beside the pointer, then replace the pointer by rename.
+
+    Args:
+        root: the home folder.
+        files: folder with the graph, the card and the manifest.
+        version: the registry's version number.
+        alias: the alias under which it is served.
+        run_id: the MLflow run that made it.
+
+    Raises:
+        ManifestMismatch: the files are not what their manifest names.
+    """
+    verify_manifest(files)
+    card = read_card(files)
+    manifest_sha256 = sha256(files / MANIFEST)
+    home = pointer_path(root, card.model).parent
+    folder = f"{version}-{manifest_sha256[:12]}"
+    if not (home / folder).is_dir():
+        home.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=home, prefix=".tmp-"))
+        shutil.copytree(files, temporary, dirs_exist_ok=True)
+        temporary.chmod(0o755)
+        temporary.replace(home / folder)
+        sync_folder(home)
+    pointer = Pointer(
+        model=card.model,
+        version=version,
+        alias=alias,
+        run_id=run_id,
+        folder=folder,
+        manifest_sha256=manifest_sha256,
+    )
+    write_json(pointer_path(root, card.model), asdict(pointer))
+    return pointer
+
+
+def withdraw(root: Path, model: str) -> None:
+    """Remove the pointer: the model has no champion any more; its files stay."""
+    pointer_path(root, model).unlink(missing_ok=True)
+
+
+def read_pointer(root: Path, model: str) -> Pointer:
+    """Read which version is champion.
+
+    Raises:
+        NameInvalid: the model's name may not become a path.
+        NoChampion: nothing has been promoted.
+    """
+    try:
+        content: dict[str, Any] = json.loads(pointer_path(root, model).read_bytes())
+    except FileNotFoundError as error:
+        raise NoChampion(f"{model} has no champion", expected="a promoted version") from error
+    return Pointer(**content)
+
+
+def version_folder(root: Path, pointer: Pointer) -> Path:
+    """Return the folder with the pointed version's files."""
+    return pointer_path(root, pointer.model).parent / pointer.folder
+
+
+def read_card(folder: Path) -> ModelCard:
+    """Read the card of a version whose manifest has been verified."""
+    content = json.loads((folder / CARD).read_bytes())
+    return ModelCard(
+        **{
+            **content,
+            "variables": tuple(content["variables"]),
+            "levels": tuple(content["levels"]),
+        }
+    )
+
+
+def published_models(root: Path) -> list[str]:
+    """Return the names of all models that have a champion, sorted."""
+    return sorted(path.parent.name for path in (root / "published").glob("*/champion.json"))

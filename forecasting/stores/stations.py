@@ -1,0 +1,106 @@
+"""Keep each station's card and its last admitted days; written by rename, read without pandas."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from forecasting.errors import StationUnknown
+from forecasting.stores.files import safe_name, write_json
+
+
+@dataclass(frozen=True, kw_only=True)
+class VariableCard:
+    """A variable as a client meets it: Open-Meteo name, internal unit, admitted range."""
+
+    name: str
+    unit: str
+    lower: float
+    upper: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class StationCard:
+    """What is known of a station beside its observations.
+
+    `max_age_days` is None for a fixed historical dataset, which is never too old.
+    """
+
+    name: str
+    latitude: float
+    longitude: float
+    timezone: str
+    target: str
+    variables: tuple[VariableCard, ...]
+    step_seconds: int
+    history: int
+    horizon: int
+    licence: str
+    attribution: str
+    max_age_days: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecentDays:
+    """The last admitted steps: `time` labels (ISO), and per variable a value or None for a gap.
+
+    `quarantined` lists the labels, among `time`, at which a cell of the variable was refused.
+    """
+
+    data_sha256: str
+    time: tuple[str, ...]
+    values: dict[str, tuple[float | None, ...]]
+    quarantined: dict[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StationRecord:
+    """A station's card together with its last admitted days."""
+
+    card: StationCard
+    recent: RecentDays
+
+
+def stations_folder(root: Path) -> Path:
+    """Return the folder that holds one JSON file a station."""
+    return root / "stations"
+
+
+def write_station(root: Path, record: StationRecord) -> Path:
+    """Write a station's record by rename; returns its path."""
+    path = stations_folder(root) / f"{safe_name(record.card.name)}.json"
+    write_json(path, asdict(record))
+    return path
+
+
+def read_station(root: Path, name: str) -> StationRecord:
+    """Read a station's record.
+
+    Raises:
+        NameInvalid: the name may not become a path.
+        StationUnknown: no such station has been admitted.
+    """
+    path = stations_folder(root) / f"{safe_name(name)}.json"
+    try:
+        content: dict[str, Any] = json.loads(path.read_bytes())
+    except FileNotFoundError as error:
+        raise StationUnknown(
+            f"station {name} is not known here", expected=list_stations(root) or "a retrain first"
+        ) from error
+    return parse_station(content)
+
+
+def parse_station(content: dict[str, Any]) -> StationRecord:
+    """Build the record from the JSON that `write_station` wrote."""
+    card = dict(content["card"])
+    card["variables"] = tuple(VariableCard(**variable) for variable in card["variables"])
+    recent = dict(content["recent"])
+    recent["time"] = tuple(recent["time"])
+    recent["values"] = {name: tuple(column) for name, column in recent["values"].items()}
+    recent["quarantined"] = {name: tuple(days) for name, days in recent["quarantined"].items()}
+    return StationRecord(card=StationCard(**card), recent=RecentDays(**recent))
+
+
+def list_stations(root: Path) -> list[str]:
+    """Return the names of all known stations, sorted."""
+    return sorted(path.stem for path in stations_folder(root).glob("*.json"))

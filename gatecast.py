@@ -1,0 +1,1 @@
+"""The command line: verbs by import string, no bodies."""

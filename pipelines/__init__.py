@@ -1,0 +1,1 @@
+"""Prefect wiring: sources, datasets, flows, commands; no computing."""

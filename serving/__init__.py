@@ -1,0 +1,1 @@
+"""FastAPI translation of the published champions; no training libraries."""
