@@ -67,7 +67,7 @@ def make_layer(spec: CoreSpec, inputs: int, width: int) -> nn.RNNBase:
     if spec.one_bias:
         second = cast("Tensor", layer.bias_hh_l0)
         nn.init.zeros_(second)
-        second.requires_grad_(requires_grad=False)
+        second.requires_grad = False
     return layer
 
 
@@ -79,8 +79,7 @@ class RecurrentCore(nn.Module):
         self.spec = spec
         sizes = (spec.inputs, *spec.widths)
         self.layers = nn.ModuleList(
-            make_layer(spec, inputs, width)
-            for inputs, width in itertools.pairwise(sizes)
+            make_layer(spec, inputs, width) for inputs, width in itertools.pairwise(sizes)
         )
         self.dropout = nn.Dropout(spec.dropout)
 

@@ -1,0 +1,54 @@
+"""Turn time labels into the phase of the year and of the day, the same in numpy and in a graph."""
+
+import math
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+#: Seconds of the mean Gregorian year (365.2425 days) and of the day.
+YEAR = 31_556_952
+DAY = 86_400
+
+#: Harmonics of the year that the calendar features carry.
+HARMONICS = 2
+
+
+def periods(step_seconds: int) -> tuple[int, ...]:
+    """Return the cycles that a step can resolve: the year, and the day below daily steps."""
+    return (YEAR,) if step_seconds >= DAY else (YEAR, DAY)
+
+
+def width(step_seconds: int) -> int:
+    """Count the features that `phases` and `design` give one label."""
+    return 2 * HARMONICS * len(periods(step_seconds))
+
+
+def phases(seconds: Tensor, step_seconds: int) -> Tensor:
+    """Sine and cosine of each cycle's first harmonics.
+
+    Args:
+        seconds: (...) int64 labels, since 1970-01-01T00:00 on the station's calendar.
+        step_seconds: the step of the series.
+
+    Returns:
+        (..., features) float32. The remainder is taken in whole seconds, so nothing is lost
+        to the precision of float32.
+    """
+    waves = []
+    for period in periods(step_seconds):
+        angle = torch.remainder(seconds, period).to(torch.float32) * (2 * math.pi / period)
+        for harmonic in range(1, HARMONICS + 1):
+            waves += [torch.sin(harmonic * angle), torch.cos(harmonic * angle)]
+    return torch.stack(waves, dim=-1)
+
+
+def design(seconds: NDArray[np.int64], step_seconds: int) -> NDArray[np.float64]:
+    """Return the same features in numpy: (...) labels to (..., features) float64."""
+    waves = []
+    for period in periods(step_seconds):
+        angle = np.remainder(seconds, period) * (2 * math.pi / period)
+        for harmonic in range(1, HARMONICS + 1):
+            waves += [np.sin(harmonic * angle), np.cos(harmonic * angle)]
+    return np.stack(waves, axis=-1)

@@ -1,0 +1,90 @@
+"""Make the training task of one ensemble member: batches of windows, pinball loss, error in °C."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from forecasting.climate.model import ClimateForecaster, pinball
+from forecasting.climate.windows import Windows
+from forecasting.training.loop import best_device
+
+#: Weight of the centre's Huber loss beside the pinball loss over all levels.
+CENTRE_WEIGHT = 0.5
+
+#: Where Huber's loss turns from square to straight, in spreads of the lead.
+HUBER_TURN = 1.0
+
+
+class MemberTask:
+    """One member on the windows of the train block, scored on those of the early-stop block."""
+
+    def __init__(
+        self, model: ClimateForecaster, train: Windows, early_stop: Windows, batch: int
+    ) -> None:
+        self.device = best_device()
+        self._model = model.to(self.device)
+        self.train, self.early_stop, self.batch = train, early_stop, batch
+        self.levels = torch.tensor(model.spec.levels, device=self.device)
+        self.centre = model.spec.levels.index(0.5)
+
+    @property
+    def model(self) -> nn.Module:
+        """The member's weights."""
+        return self._model
+
+    def batches(self, generator: torch.Generator) -> Iterable[NDArray[np.int64]]:
+        """Yield the windows' positions in random order; windows without a target left out."""
+        usable = np.flatnonzero(self.train.target_observed.any(axis=1))
+        order = torch.randperm(len(usable), generator=generator).numpy()
+        for first in range(0, len(usable), self.batch):
+            yield usable[order[first : first + self.batch]]
+
+    def loss(self, batch: object, carry: object) -> tuple[Tensor, object]:
+        """Return the mean loss over the known targets of a batch, in spreads of the lead."""
+        history, origin, target = gather(self.train, np.asarray(batch), self.device)
+        known = torch.isfinite(target)
+        quantiles = self._model(history, origin)
+        spread = self._model.get_buffer("spread")
+        filled = torch.where(known, target, quantiles[..., self.centre].detach())
+        error = (filled - quantiles[..., self.centre]) / spread
+        huber = nn.functional.huber_loss(
+            error, torch.zeros_like(error), delta=HUBER_TURN, reduction="none"
+        )
+        loss = pinball(filled, quantiles, self.levels) / spread + CENTRE_WEIGHT * huber
+        return loss[known].mean(), carry
+
+    def score(self) -> float:
+        """Return the mean absolute error of the median on the early-stop block, target's unit."""
+        quantiles = predict(self._model, self.early_stop)
+        error = np.abs(self.early_stop.target - quantiles[..., self.centre])
+        return float(np.nanmean(error))
+
+
+def gather(
+    windows: Windows, positions: NDArray[np.int64], device: torch.device
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Copy one batch out of the views.
+
+    Returns:
+        history (batch, history, variables), origin (batch,) seconds, target (batch, horizon).
+    """
+    return (
+        torch.from_numpy(windows.history[positions]).to(device),
+        torch.from_numpy(windows.origin_seconds(positions)).to(device),
+        torch.from_numpy(windows.target[positions]).to(device),
+    )
+
+
+def predict(model: nn.Module, windows: Windows, batch: int = 512) -> NDArray[np.float32]:
+    """Forecast at every origin: (origins, horizon, levels) in the target's unit."""
+    device = next(model.parameters()).device
+    parts = []
+    with torch.no_grad():
+        for first in range(0, len(windows), batch):
+            positions = np.arange(first, min(first + batch, len(windows)))
+            history, origin, _ = gather(windows, positions, device)
+            parts.append(model(history, origin).cpu().numpy())
+    return np.concatenate(parts)

@@ -1,0 +1,173 @@
+"""Forecast quantiles in physical units: scaling, calendar and climatology live in the graph."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from forecasting.climate import calendar
+from forecasting.climate.scaling import Climatology, Scaler
+from forecasting.climate.windows import WindowSpec
+from forecasting.errors import ModelInvalid
+from forecasting.recurrent import CoreSpec, RecurrentCore
+
+#: Quantile levels of every climate forecast; the median is the forecast's centre.
+LEVELS = (0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForecasterSpec:
+    """The shape of a quantile forecaster: its core's cell and widths, and what it reads."""
+
+    cell: str
+    widths: tuple[int, ...]
+    variables: int
+    target: int
+    window: WindowSpec
+    step_seconds: int
+    dropout: float = 0.0
+    head: int = 32
+    levels: tuple[float, ...] = LEVELS
+
+    def __post_init__(self) -> None:
+        if 0.5 not in self.levels or list(self.levels) != sorted(set(self.levels)):
+            raise ModelInvalid(
+                "levels must ascend and hold the median", expected="0.5 within", found=self.levels
+            )
+
+    @property
+    def features(self) -> int:
+        """Inputs of the core at each step: value, change, mask per variable, and calendar."""
+        return 3 * self.variables + calendar.width(self.step_seconds)
+
+
+class ClimateForecaster(nn.Module):
+    """Quantiles of the target's residual on its last observation, for all leads at once.
+
+    `forward(history, origin)` speaks physical units: history (batch, history, variables)
+    float32 with NaN for gaps, origin (batch,) int64 seconds of the last history step;
+    it returns (batch, horizon, levels) in the target's unit, ascending along the levels.
+    """
+
+    def __init__(self, spec: ForecasterSpec, scaler: Scaler, climatology: Climatology) -> None:
+        super().__init__()
+        self.spec = spec
+        self.core = RecurrentCore(
+            CoreSpec(
+                cell=spec.cell,  # type: ignore[arg-type]  # CoreSpec refuses other words
+                inputs=spec.features,
+                widths=spec.widths,
+                dropout=spec.dropout,
+            )
+        )
+        ahead = spec.window.horizon * calendar.width(spec.step_seconds)
+        self.dropout = nn.Dropout(spec.dropout)
+        self.hidden = nn.Linear(self.core.width + ahead + 2, spec.head)
+        self.out = nn.Linear(spec.head, spec.window.horizon * len(spec.levels))
+        # A forecast that starts as persistence with narrow quantiles learns from there.
+        nn.init.normal_(self.out.weight, std=0.01)
+        self._keep("mean", scaler.mean)
+        self._keep("deviation", scaler.deviation)
+        self._keep("change", scaler.change)
+        self._keep("spread", scaler.spread)
+        self._keep("usual", np.concatenate([[climatology.intercept], climatology.weights]))
+        steps = np.arange(1 - spec.window.history, 1 + spec.window.horizon)
+        self.register_buffer("offsets", torch.from_numpy(steps * spec.step_seconds))
+
+    def _keep(self, name: str, numbers: NDArray[np.float64]) -> None:
+        self.register_buffer(name, torch.from_numpy(np.asarray(numbers, dtype=np.float32)))
+
+    def forward(self, history: Tensor, origin: Tensor) -> Tensor:
+        """Return quantiles in the target's unit: (batch, horizon, levels)."""
+        spec, steps = self.spec, self.spec.window.history
+        labels = origin.unsqueeze(1) + cast("Tensor", self.offsets)
+        waves = calendar.phases(labels, spec.step_seconds)  # (batch, history + horizon, waves)
+        usual = self._climatology(waves)  # (batch, history + horizon)
+        last = self._last_known(history, usual[:, :steps])
+        outputs, _ = self.core(self._features(history, waves[:, :steps]))
+        anomaly = (last - usual[:, steps - 1]) / self._of_target("deviation")
+        drift = (usual[:, steps:].mean(dim=1) - last) / self._of_target("deviation")
+        seen = torch.cat(
+            [
+                self.dropout(outputs[:, -1]),
+                waves[:, steps:].flatten(1),
+                anomaly.unsqueeze(1),
+                drift.unsqueeze(1),
+            ],
+            dim=1,
+        )
+        raw = self.out(functional.silu(self.hidden(seen)))
+        raw = raw.view(-1, spec.window.horizon, len(spec.levels))  # (batch, horizon, levels)
+        spread = cast("Tensor", self.spread).view(1, -1, 1)
+        return last.view(-1, 1, 1) + self._ascending(raw) * spread
+
+    def _features(self, history: Tensor, waves: Tensor) -> Tensor:
+        """Scale the history: (batch, history, features). A gap reads as usual, with its mask."""
+        known = torch.isfinite(history)
+        filled = torch.where(known, history, cast("Tensor", self.mean))
+        scaled = (filled - cast("Tensor", self.mean)) / cast("Tensor", self.deviation)
+        both = known[:, 1:] & known[:, :-1]
+        change = (filled[:, 1:] - filled[:, :-1]) / cast("Tensor", self.change)
+        change = functional.pad(torch.where(both, change, 0.0), (0, 0, 1, 0))
+        return torch.cat([scaled, change, known.to(scaled.dtype), waves], dim=-1)
+
+    def _climatology(self, waves: Tensor) -> Tensor:
+        """Return the target's usual value at each label: (batch, labels)."""
+        usual = cast("Tensor", self.usual)
+        return usual[0] + (waves * usual[1:]).sum(dim=-1)
+
+    def _last_known(self, history: Tensor, usual: Tensor) -> Tensor:
+        """Return the target's last observed value: (batch,); the usual one where there is none."""
+        target = history[:, :, self.spec.target]
+        known = torch.isfinite(target)
+        places = torch.arange(1, target.shape[1] + 1, device=target.device)
+        place = (known * places).max(dim=1).values  # 0 where nothing is known
+        value = target.gather(1, (place - 1).clamp(min=0).unsqueeze(1)).squeeze(1)
+        return torch.where(place > 0, value, usual[:, -1])
+
+    def _ascending(self, raw: Tensor) -> Tensor:
+        """Build quantiles outward from the median by positive steps, so that none cross."""
+        middle = self.spec.levels.index(0.5)
+        centre = raw[..., middle : middle + 1]
+        above = functional.softplus(raw[..., middle + 1 :]).cumsum(dim=-1)
+        below = functional.softplus(raw[..., :middle].flip(-1)).cumsum(dim=-1).flip(-1)
+        return torch.cat([centre - below, centre, centre + above], dim=-1)
+
+    def _of_target(self, name: str) -> Tensor:
+        return cast("Tensor", getattr(self, name))[self.spec.target]
+
+
+class Ensemble(nn.Module):
+    """The mean of its members' quantiles, level by level, which keeps them in order."""
+
+    def __init__(self, members: Sequence[nn.Module]) -> None:
+        super().__init__()
+        if not members:
+            raise ModelInvalid("an ensemble needs members", expected="at least 1", found=0)
+        self.members = nn.ModuleList(members)
+
+    def forward(self, history: Tensor, origin: Tensor) -> Tensor:
+        """Return (batch, horizon, levels) in the target's unit, ascending along the levels."""
+        return torch.stack([member(history, origin) for member in self.members]).mean(dim=0)
+
+
+def pinball(target: Tensor, quantiles: Tensor, levels: Tensor) -> Tensor:
+    """Pinball loss of each target, averaged over the levels, in the unit of the target.
+
+    Args:
+        target: (batch, horizon).
+        quantiles: (batch, horizon, levels), ascending along the last axis.
+        levels: (levels,), each in (0, 1).
+
+    Returns:
+        (batch, horizon); NaN where the target is.
+
+    Source: Koenker and Bassett (1978), Regression Quantiles.
+    """
+    error = target.unsqueeze(-1) - quantiles  # (batch, horizon, levels)
+    return torch.maximum(levels * error, (levels - 1) * error).mean(dim=-1)

@@ -1,0 +1,154 @@
+"""Cut a trusted series into windows without letting the future leak back."""
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from forecasting.climate.series import ClimateSeries
+from forecasting.errors import SeriesTooShort, WindowError
+
+Cell = TypeVar("Cell", bound=np.generic)
+
+#: Fewest origins of the gate block: half a year of daily forecasts.
+GATE_ORIGINS = 180
+
+
+@dataclass(frozen=True, kw_only=True)
+class WindowSpec:
+    """How much past a forecast reads and how far ahead it looks, in steps."""
+
+    history: int
+    horizon: int
+
+    def __post_init__(self) -> None:
+        if self.history < 1 or self.horizon < 1:
+            raise WindowError(
+                "a window needs a past and a future",
+                expected="history and horizon of at least 1",
+                found=f"{self.history} and {self.horizon}",
+            )
+
+    @property
+    def span(self) -> int:
+        """Steps from the first of the history to the last of the target."""
+        return self.history + self.horizon
+
+    def starts(self, length: int) -> range:
+        """Return where windows may begin in a series of that length.
+
+        Raises:
+            WindowError: not even one window fits.
+
+        >>> WindowSpec(history=3, horizon=2).starts(length=7)
+        range(0, 3)
+        """
+        if length < self.span:
+            raise WindowError(f"need at least {self.span} steps, got {length}")
+        return range(length - self.span + 1)
+
+    def origins(self, first: int, last: int) -> range:
+        """Return the origins whose targets all lie in rows first <= row < last.
+
+        An origin is the last row of a history. The history may reach back over `first`: it
+        is the past. No target reaches over `last`.
+        """
+        return range(max(first, self.history) - 1, max(last - self.horizon, self.history - 1))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Windows:
+    """Histories and targets as views over one series; nothing is copied.
+
+    history: (origins, history, variables) float32, NaN for gaps. target: (origins, horizon)
+    float32, NaN for gaps; `history_observed` and `target_observed` are the masks of the
+    same shapes. `first_origin` is the row of the first origin; the others follow.
+    """
+
+    history: NDArray[np.float32]
+    history_observed: NDArray[np.bool_]
+    target: NDArray[np.float32]
+    target_observed: NDArray[np.bool_]
+    first_origin: int
+    start_seconds: int
+    step_seconds: int
+
+    def __len__(self) -> int:
+        return len(self.history)
+
+    @property
+    def origins(self) -> range:
+        """The rows of the origins."""
+        return range(self.first_origin, self.first_origin + len(self))
+
+    def origin_seconds(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the labels of origins, in seconds, by their position among the windows."""
+        return self.start_seconds + (self.first_origin + positions) * self.step_seconds
+
+
+def cut(series: ClimateSeries, spec: WindowSpec, origins: range) -> Windows:
+    """Cut the windows of consecutive origins as views over the series.
+
+    Raises:
+        WindowError: the series holds no window, or an origin lacks its history or its target.
+    """
+    spec.starts(len(series))
+    if not origins or origins.step != 1:
+        raise WindowError("origins must be consecutive rows", expected="one or more", found=origins)
+    if origins[0] < spec.history - 1 or origins[-1] + spec.horizon >= len(series):
+        raise WindowError(
+            "an origin lacks its history or its target",
+            expected=f"rows {spec.history - 1} to {len(series) - spec.horizon - 1}",
+            found=f"{origins[0]} to {origins[-1]}",
+        )
+    past = slice(origins[0] - spec.history + 1, origins[-1] + 1)
+    ahead = slice(origins[0] + 1, origins[-1] + spec.horizon + 1)
+    column = series.target_column
+    return Windows(
+        history=_slide(series.values[past], spec.history),
+        history_observed=_slide(series.observed[past], spec.history),
+        target=sliding_window_view(series.values[ahead, column], spec.horizon),
+        target_observed=sliding_window_view(series.observed[ahead, column], spec.horizon),
+        first_origin=origins[0],
+        start_seconds=int(series.start.timestamp()),
+        step_seconds=int(series.step.total_seconds()),
+    )
+
+
+def _slide(rows: NDArray[Cell], steps: int) -> NDArray[Cell]:
+    """View (rows, variables) as (windows, steps, variables)."""
+    return sliding_window_view(rows, steps, axis=0).swapaxes(1, 2)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Blocks:
+    """Where each use of the series ends, in rows; by time, later uses never seen by earlier.
+
+    train, then early stop, then calibration, then gate, each up to and without its border.
+    """
+
+    train: int
+    early_stop: int
+    calibration: int
+    gate: int
+
+    @classmethod
+    def of(cls, rows: int, spec: WindowSpec) -> "Blocks":
+        """Divide a series: the gate takes 15 % but at least 180 origins, calibration the same.
+
+        Raises:
+            SeriesTooShort: the train block could not hold one window for each step of a history.
+        """
+        judged = max(round(0.15 * rows), GATE_ORIGINS + spec.horizon - 1)
+        early_stop = max(round(0.10 * rows), spec.horizon + 30)
+        needed = 2 * judged + early_stop + 2 * spec.history + spec.horizon
+        if rows < needed:
+            raise SeriesTooShort(
+                "too few steps to train, calibrate and judge on rows apart",
+                expected=f"at least {needed} steps",
+                found=rows,
+            )
+        train = rows - 2 * judged - early_stop
+        return cls(train=train, early_stop=train + early_stop, calibration=rows - judged, gate=rows)
