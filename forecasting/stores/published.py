@@ -12,6 +12,8 @@ from forecasting.errors import ManifestMismatch, NoChampion
 from forecasting.stores.files import safe_name, sha256, sync_folder, write_json
 
 MANIFEST = "manifest.json"
+#: Not in a manifest: itself, and what MLflow writes anew at every download.
+UNLISTED = (MANIFEST, "registered_model_meta")
 GRAPH = "model.onnx"
 CARD = "model.json"
 WEIGHTS = "weights.safetensors"
@@ -61,7 +63,7 @@ def manifest_of(folder: Path) -> dict[str, str]:
     return {
         path.relative_to(folder).as_posix(): sha256(path)
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != MANIFEST
+        if path.is_file() and path.name not in UNLISTED
     }
 
 

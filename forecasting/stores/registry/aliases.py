@@ -1,0 +1,214 @@
+"""Move the champion's alias: read, compare, set, publish and log under one lock."""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+
+from forecasting.errors import AlreadyRunning, GatecastError, NoChampion
+from forecasting.settings import Settings
+from forecasting.stores.files import safe_name
+from forecasting.stores.published import Pointer, publish, read_pointer
+from forecasting.stores.registry.versions import fetch, store_errors
+
+CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
+
+#: Longest wait for another promotion of the same model, in seconds.
+LOCK_WAIT = 120.0
+
+
+class ChampionMoved(GatecastError):
+    """Somebody else promoted a version between the judgement and the promotion."""
+
+    code = "CHAMPION_MOVED"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Move:
+    """A change of champion: what was judged, by whom, why."""
+
+    model: str
+    version: int
+    judged_against: int | None
+    who: str
+    why: str
+
+
+@contextmanager
+def promotion_lock(settings: Settings, model: str) -> Iterator[None]:
+    """Hold the one lock of a model's aliases.
+
+    Raises:
+        AlreadyRunning: another promotion held it for longer than the wait.
+    """
+    folder = settings.root / "locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / f"promote-{safe_name(model)}.lock", timeout=LOCK_WAIT):
+            yield
+    except TimeoutError as error:
+        raise AlreadyRunning(
+            f"another promotion of {model} is running", expected=f"done within {LOCK_WAIT:.0f} s"
+        ) from error
+
+
+def alias_of(client: MlflowClient, model: str, alias: str) -> int | None:
+    """Return the version that has the alias, or None."""
+    try:
+        with store_errors_but_missing():
+            aliases = client.get_registered_model(model).aliases
+    except LookupError:
+        return None
+    version = aliases.get(alias)
+    return None if version is None else int(version)
+
+
+@contextmanager
+def store_errors_but_missing() -> Iterator[None]:
+    """Like `store_errors`, with LookupError for a model that is not registered."""
+    with store_errors():
+        try:
+            yield
+        except MlflowException as error:
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                raise LookupError from error
+            raise
+
+
+def promote(
+    client: MlflowClient,
+    settings: Settings,
+    move: Move,
+    check: Callable[[Path], None] | None = None,
+) -> Pointer:
+    """Make a version champion, keep the earlier one as `previous`, publish, log.
+
+    Args:
+        client: the open store.
+        settings: where things are kept.
+        move: the version, and the champion that it was judged against.
+        check: looks at the version's verified files and raises where they will not do.
+
+    Raises:
+        ChampionMoved: the champion is not the one that the candidate was judged against.
+        ManifestMismatch: the version's files are not whole.
+    """
+    with promotion_lock(settings, move.model), tempfile.TemporaryDirectory() as scratch:
+        present = alias_of(client, move.model, CHAMPION)
+        if present != move.judged_against:
+            raise ChampionMoved(
+                f"the champion of {move.model} has changed since the judgement",
+                expected=f"version {move.judged_against}",
+                found=f"version {present}",
+            )
+        files = fetch(client, move.model, move.version, Path(scratch))
+        if check is not None:
+            check(files)
+        with store_errors():
+            if present is not None and present != move.version:
+                client.set_registered_model_alias(move.model, PREVIOUS, str(present))
+            client.set_registered_model_alias(move.model, CHAMPION, str(move.version))
+            if alias_of(client, move.model, CHALLENGER) == move.version:
+                client.delete_registered_model_alias(move.model, CHALLENGER)
+        pointer = _publish(client, settings, move.model, move.version, files)
+        record(settings.root, move, before=present)
+    return pointer
+
+
+def set_challenger(client: MlflowClient, model: str, version: int) -> None:
+    """Name the version that a reviewer should look at next."""
+    with store_errors():
+        client.set_registered_model_alias(model, CHALLENGER, str(version))
+
+
+def previous_champion(client: MlflowClient, model: str) -> tuple[int, int]:
+    """Return the champion and the one before it.
+
+    Raises:
+        NoChampion: there is no champion, or none before it.
+    """
+    champion = alias_of(client, model, CHAMPION)
+    previous = alias_of(client, model, PREVIOUS)
+    if champion is None or previous is None:
+        raise NoChampion(
+            f"{model} cannot be rolled back",
+            expected="a champion and a previous one",
+            found=f"champion {champion}, previous {previous}",
+        )
+    return champion, previous
+
+
+def heal(client: MlflowClient, settings: Settings, model: str) -> Pointer | None:
+    """Publish the registry's champion where the pointer names another version, or none.
+
+    The registry is the truth: this mends a promotion that was cut off before its pointer was
+    written, and carries an alias set in the MLflow UI to the API. A missing alias leaves the
+    last known good in place. Returns the new pointer, or None when nothing was to do.
+    """
+    with promotion_lock(settings, model), tempfile.TemporaryDirectory() as scratch:
+        champion = alias_of(client, model, CHAMPION)
+        if champion is None or champion == _published(settings.root, model):
+            return None
+        files = fetch(client, model, champion, Path(scratch))
+        before = _published(settings.root, model)
+        pointer = _publish(client, settings, model, champion, files)
+        move = Move(
+            model=model,
+            version=champion,
+            judged_against=before,
+            who="registry",
+            why="the alias in the registry had moved; the pointer follows it",
+        )
+        record(settings.root, move, before=before)
+    return pointer
+
+
+def _published(root: Path, model: str) -> int | None:
+    try:
+        return read_pointer(root, model).version
+    except NoChampion:
+        return None
+
+
+def _publish(
+    client: MlflowClient, settings: Settings, model: str, version: int, files: Path
+) -> Pointer:
+    with store_errors():
+        run_id = client.get_model_version(model, str(version)).run_id or ""
+    return publish(settings.root, files, version=version, alias=CHAMPION, run_id=run_id)
+
+
+def record(root: Path, move: Move, *, before: int | None) -> None:
+    """Append one line to the promotion log; each line carries the digest of the one before."""
+    path = root / "promotions.jsonl"
+    with FileLock(root / "locks" / "promotions.lock", timeout=LOCK_WAIT):
+        lines = path.read_bytes().splitlines() if path.exists() else []
+        entry: dict[str, Any] = {
+            "time": datetime.now(UTC).isoformat(),
+            "model": move.model,
+            "before": before,
+            "after": move.version,
+            "who": move.who,
+            "why": move.why,
+            "earlier": hashlib.sha256(lines[-1]).hexdigest() if lines else None,
+        }
+        with path.open("ab") as file:
+            file.write(json.dumps(entry, sort_keys=True).encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def read_log(root: Path) -> list[dict[str, Any]]:
+    """Return the promotion log, oldest first."""
+    path = root / "promotions.jsonl"
+    return [json.loads(line) for line in path.read_bytes().splitlines()] if path.exists() else []
