@@ -36,7 +36,8 @@ class TrainingSpec:
     """How to train: everything that the final weights depend on beside task and code.
 
     `patience` counts epochs without a better score; `clip_norm` is the largest gradient norm
-    let through; `warmup` is the share of all steps over which the rate rises.
+    let through; `warmup` is the share of all steps over which the rate rises; `keep` says
+    whose weights the model ends with, the best epoch's or, as in the lecture, the last's.
     """
 
     epochs: int
@@ -48,6 +49,7 @@ class TrainingSpec:
     patience: int | None = None
     schedule: Literal["constant", "cosine"] = "constant"
     warmup: float = 0.0
+    keep: Literal["best", "last"] = "best"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,7 +222,7 @@ class _Run:
         """Remember the epoch, its weights when they are the best, and write the checkpoint."""
         progress = self.progress
         progress.history.append(epoch)
-        if epoch.score < progress.best_score:
+        if epoch.score < progress.best_score or self.spec.keep == "last":
             progress.best_score, progress.best_epoch = epoch.score, epoch.epoch
             progress.best = _weights(self.task.model)
         waited = epoch.epoch - progress.best_epoch

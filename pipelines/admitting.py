@@ -1,0 +1,144 @@
+"""The first steps of a retraining: land, admit, remember the station, cut into blocks."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from data_checks.admissions import load_admitted, save_admission
+from data_checks.declaration import Dataset
+from data_checks.gate import admit
+from data_checks.verdict import Admission
+from forecasting.climate.series import ClimateSeries
+from forecasting.climate.windows import Blocks, WindowSpec
+from forecasting.errors import DataRefused, SeriesTooShort
+from forecasting.settings import Settings
+from forecasting.stores.stations import (
+    RecentDays,
+    StationCard,
+    StationRecord,
+    VariableCard,
+    write_station,
+)
+from pipelines.catalogue import find_dataset
+from pipelines.sources.landing import land
+from pipelines.workspace import Plan, open_workspace
+
+#: Steps that a station's record keeps: a year and some, enough for a page and any history.
+RECENT_STEPS = 400
+
+
+def land_files(settings: Settings, name: str, csv: Sequence[str]) -> list[str]:
+    """Land a dataset's raw files; returns their paths."""
+    files = land(find_dataset(name), settings, [Path(path) for path in csv])
+    return [str(file.path) for file in files]
+
+
+def admit_files(settings: Settings, name: str, files: Sequence[str]) -> Admission:
+    """Check the landed files and write the report, whatever the verdict is."""
+    return admit(
+        find_dataset(name), [Path(file) for file in files], reports=settings.root / "reports"
+    )
+
+
+def accept(settings: Settings, name: str, admission: Admission) -> str:
+    """Keep an accepted series and its station's record; returns the data's SHA-256.
+
+    Raises:
+        SeriesTooShort: not even one window fits.
+        DataRefused: the checks refused the batch.
+    """
+    dataset = find_dataset(name)
+    needed = dataset.history + dataset.horizon
+    steps = admission.accepted + admission.missing_days
+    if admission.accepted and steps < needed:
+        raise SeriesTooShort(
+            "too few steps for the history and the horizon",
+            expected=f"at least {needed} steps",
+            found=steps,
+        )
+    if admission.series is None or admission.data_sha256 is None:
+        refusals = [reason for reason in admission.reasons if reason.effect == "refused"]
+        first = refusals[0]
+        raise DataRefused(
+            f"the data checks refused {name}: {first.code}"
+            + (f" of {first.variable}" if first.variable else "")
+            + (f" and {len(refusals) - 1} more" if len(refusals) > 1 else "")
+            + f" (report: {admission.report})",
+            expected=first.expected,
+            found=first.found,
+        )
+    save_admission(settings.root, admission)
+    write_station(settings.root, station_record(dataset, admission.series, admission))
+    return admission.data_sha256
+
+
+def station_record(dataset: Dataset, series: ClimateSeries, admission: Admission) -> StationRecord:
+    """Return what the API needs of a station: its card and its last admitted days."""
+    first = max(0, len(series) - RECENT_STEPS)
+    recent = series.rows(first, len(series))
+    time = tuple(_label(recent, position) for position in range(len(recent)))
+    columns = np.where(recent.observed, recent.values.astype(np.float64), np.nan).T
+    refused = refused_labels(admission)
+    return StationRecord(
+        card=StationCard(
+            name=series.station.name,
+            latitude=series.station.latitude,
+            longitude=series.station.longitude,
+            timezone=series.station.timezone,
+            target=series.target,
+            variables=tuple(VariableCard(**asdict(variable)) for variable in series.variables),
+            step_seconds=int(series.step.total_seconds()),
+            history=dataset.history,
+            horizon=dataset.horizon,
+            licence=dataset.licence,
+            attribution=dataset.attribution,
+            max_age_days=dataset.max_age_days,
+        ),
+        recent=RecentDays(
+            data_sha256=series.sha256,
+            time=time,
+            values={
+                name: tuple(float(x) if np.isfinite(x) else None for x in column)
+                for name, column in zip(series.names, columns, strict=True)
+            },
+            quarantined={
+                name: tuple(label for label in time if (name, label) in refused)
+                for name in series.names
+            },
+        ),
+    )
+
+
+def refused_labels(admission: Admission) -> set[tuple[str | None, str | None]]:
+    """Return the (variable, label) of every cell that was quarantined."""
+    return {
+        (reason.variable, reason.date)
+        for reason in admission.reasons
+        if reason.effect == "quarantined"
+    }
+
+
+def _label(series: ClimateSeries, position: int) -> str:
+    return series.label(position).date().isoformat()
+
+
+def divide(settings: Settings, name: str, data_sha256: str, preset: str, seed: int) -> Path:
+    """Cut the admitted series into blocks and write the plan; returns the plan's folder.
+
+    Raises:
+        SeriesTooShort: the blocks do not fit.
+    """
+    dataset = find_dataset(name)
+    series = load_admitted(settings.root, data_sha256)
+    window = WindowSpec(history=dataset.history, horizon=dataset.horizon)
+    plan = Plan(
+        station=series.station.name,
+        data_sha256=data_sha256,
+        preset=preset,
+        seed=seed,
+        window=window,
+        blocks=Blocks.of(len(series), window),
+    )
+    return open_workspace(settings.root, plan)

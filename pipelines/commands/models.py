@@ -1,0 +1,106 @@
+"""The verbs `models …`: look at versions, run the gate again, go back to the champion before."""
+
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markdown import Markdown
+
+from forecasting.settings import Settings, load_settings
+from pipelines.commands.output import print_json, print_line, print_table
+from pipelines.environment import prepare
+
+REFUSED = 1
+
+
+def list_all(*, json: bool = False) -> None:
+    """List every registered model with its versions, newest first, and their aliases.
+
+    Args:
+        json: print one JSON object.
+    """
+    client = _open(load_settings())
+    from forecasting.stores.registry.versions import list_models, list_versions  # noqa: PLC0415
+
+    versions = [each for model in list_models(client) for each in list_versions(client, model)]
+    if json:
+        print_json({"versions": [asdict(version) for version in versions]})
+        return
+    rows = [
+        (
+            version.name,
+            ", ".join(version.aliases) or None,
+            version.tags.get("mean_mae"),
+            version.tags.get("skill"),
+            version.tags.get("trained_through"),
+        )
+        for version in versions
+    ]
+    print_table("Models", ("version", "aliases", "mean MAE", "skill", "trained through"), rows)
+
+
+def show(version: str, *, json: bool = False) -> None:
+    """Show one version as a reviewer reads it.
+
+    Args:
+        version: `climate-seattle/3` or `climate-seattle@champion`.
+        json: print one JSON object.
+    """
+    client = _open(load_settings())
+    from forecasting.stores.registry.versions import resolve  # noqa: PLC0415 - MLflow
+
+    found = resolve(client, version)
+    if json:
+        print_json(asdict(found))
+        return
+    print_line(f"{found.name}  {', '.join(found.aliases)}", style="bold")
+    Console().print(Markdown(found.description))
+
+
+def promote(version: str, *, json: bool = False) -> int:
+    """Run the full gate on a registered version again and promote it if it passes.
+
+    Args:
+        version: `climate-seattle/3` or `climate-seattle@challenger`.
+        json: print one JSON object.
+    """
+    settings = load_settings()
+    client = _open(settings)
+    from forecasting.stores.registry.versions import resolve  # noqa: PLC0415 - MLflow
+    from pipelines.regating import promote_again  # noqa: PLC0415 - MLflow
+
+    with tempfile.TemporaryDirectory() as scratch:
+        result = promote_again(settings, client, resolve(client, version), Path(scratch))
+    if json:
+        print_json(result)
+    else:
+        print_line(str(result["verdict"]["sentence"]))
+    return 0 if result["promoted"] else REFUSED
+
+
+def rollback(name: str, *, json: bool = False) -> None:
+    """Make the previous champion of a model champion again, with the same checks.
+
+    Args:
+        name: the registered model (`climate-seattle`) or its station (`seattle`).
+        json: print one JSON object.
+    """
+    settings = load_settings()
+    _open(settings)
+    from pipelines.promotion import roll_back  # noqa: PLC0415 - MLflow
+
+    model = name if name.startswith("climate-") else f"climate-{name}"
+    pointer = roll_back(settings, model, "rolled back on the command line")
+    if json:
+        print_json(asdict(pointer))
+    else:
+        print_line(f"{model}: version {pointer.version} is champion again")
+
+
+def _open(settings: Settings) -> Any:  # noqa: ANN401 - MlflowClient, imported late
+    prepare(settings)
+    from forecasting.stores.registry.versions import connect  # noqa: PLC0415 - 3 s
+
+    return connect(settings)

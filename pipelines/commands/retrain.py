@@ -1,0 +1,84 @@
+"""The verb `retrain`: run the climate flow, show its progress, print its decision."""
+
+import time
+from pathlib import Path
+from typing import Any, Literal
+
+from forecasting.settings import Settings, load_settings
+from pipelines.commands.output import print_json, print_line, print_table
+from pipelines.environment import prepare
+
+
+def retrain(
+    name_or_toml: str = "seattle",
+    *,
+    csv: list[Path] | None = None,
+    preset: Literal["default", "lecture", "quick"] = "default",
+    seed: int | None = None,
+    as_lectured: bool = False,
+    json: bool = False,
+) -> None:
+    """Retrain a station: land, check, train, judge, and promote what has earned it.
+
+    Args:
+        name_or_toml: a shipped dataset, or the path of a dataset's TOML file.
+        csv: local files to take instead of the declared source.
+        preset: `default`, `quick` (one seed a cell), or `lecture` (the lecture's own model).
+        seed: the random seed; the shipped one when left out.
+        as_lectured: with `--preset lecture`, train on all rows as the lecture did; this leaks.
+        json: print one JSON object.
+    """
+    began = time.perf_counter()
+    settings = load_settings()
+    prepare(settings)
+    files = [str(path.expanduser().resolve()) for path in csv or ()]
+    if preset == "lecture":
+        from pipelines.commands.lecture import run_lecture  # noqa: PLC0415 - torch takes seconds
+
+        run_lecture(name_or_toml, files, seed=seed, as_lectured=as_lectured, json=json)
+        return
+    decision = run_flow(settings, name_or_toml, files, preset, seed)
+    decision["seconds"] = round(time.perf_counter() - began, 1)
+    if json:
+        print_json(decision)
+    else:
+        print_decision(decision)
+
+
+def run_flow(
+    settings: Settings, name: str, csv: list[str], preset: str, seed: int | None
+) -> dict[str, Any]:
+    """Run the flow in this process, with a bar a candidate on a terminal."""
+    from forecasting.climate.recipe import SEED, recipe_of  # noqa: PLC0415 - torch takes seconds
+    from pipelines.climate import retrain_climate  # noqa: PLC0415 - prefect takes seconds
+    from pipelines.progress import shown  # noqa: PLC0415 - rich only where it is drawn
+
+    recipe = recipe_of(preset)
+    with shown(recipe.members, recipe.training.epochs):
+        decision: dict[str, Any] = retrain_climate(
+            dataset=resolved(name), csv=csv, preset=preset, seed=SEED if seed is None else seed
+        )
+    return decision | {"home": str(settings.root)}
+
+
+def resolved(name: str) -> str:
+    """Make the path of a TOML file absolute: a scheduled run may start in another folder."""
+    return str(Path(name).expanduser().resolve()) if name.endswith(".toml") else name
+
+
+def print_decision(decision: dict[str, Any]) -> None:
+    """Print the errors beside the rivals', and the decision in one sentence."""
+    metrics = decision["metrics"]
+    models = {f"{decision['cell']} (candidate)": metrics, **metrics["rivals"]}
+    leads = range(len(metrics["mae_by_lead"]))
+    rows = []
+    for name, each in sorted(models.items(), key=lambda entry: entry[1]["mean_mae"]):
+        numbers = [each["mean_mae"], *each["mae_by_lead"]]
+        rows.append((name.replace("_", " "), *(f"{number:.2f}" for number in numbers)))
+    columns = ("", "mean", *(f"{lead + 1}" for lead in leads))
+    print_table("Mean absolute error on the gate block, by lead", columns, rows)
+    style = "bold green" if decision["promoted"] else "bold yellow"
+    print_line(decision["verdict"]["sentence"], style=style)
+    version = decision["version"]
+    registered = "only logged" if version is None else f"{decision['model']}/{version}"
+    print_line(f"version: {registered}; run: {decision['run_id']}; {decision['seconds']} s")

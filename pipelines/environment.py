@@ -1,0 +1,32 @@
+"""Set what Prefect and MLflow read from the environment, before either is imported."""
+
+import os
+
+from forecasting.settings import Settings
+from forecasting.stores.registry.store import quiet_environment
+
+
+def prepare(settings: Settings) -> None:
+    """Keep Prefect's home under ours, give its own server time to start, send nothing anywhere.
+
+    A server that the operator runs is used when PREFECT_API_URL names it.
+
+    Raises:
+        PickleEnabled: somebody has switched MLflow's pickle loading on.
+    """
+    quiet_environment()
+    home = settings.root / "prefect"
+    home.mkdir(parents=True, exist_ok=True)
+    os.environ["GATECAST_HOME"] = str(settings.root)
+    wanted = {
+        "PREFECT_HOME": str(home),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        # Its own limit of 20 s is short on a busy two-core machine.
+        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "90",
+        "PREFECT_LOGGING_LEVEL": "WARNING",
+        "PREFECT_CLI_PROMPT": "false",
+        "MPLBACKEND": "Agg",
+        "MPLCONFIGDIR": str(settings.root / "cache" / "matplotlib"),
+    }
+    for name, value in wanted.items():
+        os.environ.setdefault(name, value)

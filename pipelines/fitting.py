@@ -1,0 +1,94 @@
+"""Train one candidate in a process of its own: `python -m pipelines.fitting FOLDER CELL`.
+
+Prints one JSON line an epoch, so that whoever started it can show progress. torch gets one
+thread; two candidates run side by side as two processes.
+"""
+
+import json
+import subprocess  # our own interpreter, our own module
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from forecasting.errors import GatecastError
+from forecasting.settings import Settings
+from forecasting.stores.files import write_json
+
+#: Code and message of a refusal travel from the child in this line's key.
+REFUSAL = "refused"
+
+
+class FittingFailed(GatecastError):
+    """A candidate's process ended without a model."""
+
+    code = "FITTING_FAILED"
+
+
+def fit_beside(
+    settings: Settings, folder: Path, cell: str, watch: Callable[[dict[str, Any]], None]
+) -> Path:
+    """Train a candidate in a child process; returns the candidate's folder.
+
+    Raises:
+        FittingFailed: the process refused (with its code) or died.
+    """
+    command = [sys.executable, "-m", "pipelines.fitting", str(settings.root), str(folder), cell]
+    refusal: dict[str, Any] | None = None
+    with (
+        tempfile.TemporaryFile("w+") as errors,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as child,  # noqa: S603
+    ):
+        try:
+            for line in child.stdout or ():
+                told = json.loads(line)
+                refusal = told.get(REFUSAL, refusal)
+                watch(told)
+        except BaseException:
+            child.kill()
+            raise
+        code = child.wait()
+        errors.seek(0)
+        tail = errors.read()[-500:].strip()
+    if code != 0:
+        said = refusal or {"code": f"exit {code}", "message": tail or "no word"}
+        raise FittingFailed(
+            f"candidate {cell} was not trained", expected="a model", found=f"{said}"
+        )
+    return folder / cell
+
+
+def main(arguments: list[str]) -> int:
+    """Train the members of one cell one after the other."""
+    from forecasting.training.loop import one_thread  # noqa: PLC0415 - torch takes seconds
+    from pipelines.workspace import read_plan  # noqa: PLC0415 - torch takes seconds
+
+    root, folder, cell = Path(arguments[0]), Path(arguments[1]), arguments[2]
+    one_thread()
+    try:
+        fitting = read_plan(folder).fitting(root, cell)
+        histories = {}
+        for position, seed in enumerate(fitting.recipe.seeds(fitting.seed)):
+
+            def tell(epoch: Any, member: int = position) -> None:  # noqa: ANN401 - an Epoch
+                _say({"cell": cell, "member": member, **asdict(epoch)})
+
+            fit = fitting.fit_member(seed, folder / cell, tell)
+            histories[str(seed)] = asdict(fit)
+            _say({"cell": cell, "done": position + 1})
+        write_json(folder / cell / "history.json", histories)
+    except GatecastError as error:
+        _say({REFUSAL: error.to_json()})
+        return 1
+    return 0
+
+
+def _say(told: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(told) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

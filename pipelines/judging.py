@@ -1,0 +1,187 @@
+"""The middle of a retraining: export each candidate, choose one, judge it, log everything."""
+
+import json
+import math
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from mlflow import MlflowClient
+from pydantic import TypeAdapter
+
+from data_checks.admissions import load_admitted
+from forecasting.climate.backtest import Scores, score_quantiles
+from forecasting.climate.candidate import Champion, Trial
+from forecasting.climate.export import GraphForecaster, write_graph, write_weights
+from forecasting.climate.gate import Verdict, judge
+from forecasting.climate.model import LEVELS
+from forecasting.errors import Diverged
+from forecasting.recurrent import trainable
+from forecasting.settings import Settings
+from forecasting.stores.files import write_bytes
+from forecasting.stores.published import GRAPH, WEIGHTS, read_card
+from forecasting.stores.registry.aliases import CHAMPION, alias_of
+from forecasting.stores.registry.versions import connect, fetch, store_errors
+from pipelines import plots, tracking
+from pipelines.workspace import Plan, read_plan
+
+JUDGEMENT = "judgement.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judgement:
+    """The chosen candidate, its verdict, and how all candidates stood.
+
+    `losses` are the pinball losses on the calibration block by which it was chosen;
+    `leaderboard` the scores on the gate block; `runs` the MLflow run of each candidate.
+    """
+
+    cell: str
+    verdict: Verdict
+    losses: dict[str, float]
+    leaderboard: dict[str, Scores]
+    runs: dict[str, str]
+    parameters: int
+    champion: int | None
+
+
+def trial_of(settings: Settings, plan: Plan) -> Trial:
+    """Return what every candidate of a plan is judged on."""
+    return Trial(
+        series=load_admitted(settings.root, plan.data_sha256),
+        window=plan.window,
+        blocks=plan.blocks,
+        levels=LEVELS,
+    )
+
+
+def judge_candidates(
+    settings: Settings, folder: Path, candidates: Sequence[Path], parent: str
+) -> Judgement:
+    """Export, choose on the calibration block, judge on the gate block, log a run each.
+
+    Raises:
+        Diverged: no candidate's forecast was finite on the calibration block.
+    """
+    plan = read_plan(folder)
+    trial = trial_of(settings, plan)
+    client = connect(settings)
+    sizes = {path.name: export_candidate(settings, plan, path) for path in candidates}
+    losses = {path.name: trial.choose_by(path / GRAPH) for path in candidates}
+    chosen = min(losses, key=lambda cell: losses[cell])
+    if not math.isfinite(losses[chosen]):
+        raise Diverged(
+            "no candidate gave a finite forecast", expected="a finite loss", found=str(losses)
+        )
+    champion, verdict = judge_against_champion(settings, trial, plan.model, folder / chosen / GRAPH)
+    leaderboard, runs = {}, {}
+    for path in candidates:
+        quantiles = GraphForecaster(path / GRAPH).at(trial.gate)
+        leaderboard[path.name] = score_quantiles(trial.gate, quantiles, LEVELS)
+        runs[path.name] = log_candidate(client, settings, plan, path, parent)
+        scores = leaderboard[path.name].to_json() | {"calibration_pinball": losses[path.name]}
+        tracking.log_metrics(client, runs[path.name], tracking.flat_metrics(scores, "gate"))
+        log_plots(client, runs[path.name], trial, path, verdict)
+        tracking.end_run(client, runs[path.name])
+    return Judgement(
+        cell=chosen,
+        verdict=verdict,
+        losses=losses,
+        leaderboard=leaderboard,
+        runs=runs,
+        parameters=sizes[chosen],
+        champion=champion,
+    )
+
+
+def export_candidate(settings: Settings, plan: Plan, path: Path) -> int:
+    """Write a candidate's graph and weights beside its members; returns its parameters."""
+    ensemble = plan.fitting(settings.root, path.name).assemble(path)
+    series = load_admitted(settings.root, plan.data_sha256)
+    write_graph(ensemble, plan.window, len(series.variables), path / GRAPH)
+    write_weights(ensemble, path / WEIGHTS)
+    return trainable(ensemble)
+
+
+def judge_against_champion(
+    settings: Settings, trial: Trial, model: str, graph: Path, *, itself: int | None = None
+) -> tuple[int | None, Verdict]:
+    """Judge a graph against the rivals and the present champion; returns that and the verdict.
+
+    Args:
+        settings: where the registry is.
+        trial: the origins.
+        model: the registered model's name.
+        graph: the candidate's ONNX file.
+        itself: the candidate's version where it is registered already: a champion is not
+            asked to be better than itself.
+    """
+    client = connect(settings)
+    with tempfile.TemporaryDirectory() as scratch:
+        version = alias_of(client, model, CHAMPION)
+        champion = None
+        if version is not None and version != itself:
+            files = fetch(client, model, version, Path(scratch))
+            champion = Champion(version=version, graph=files / GRAPH, card=read_card(files))
+        return version, judge(trial.evidence(graph, champion))
+
+
+def log_candidate(
+    client: MlflowClient, settings: Settings, plan: Plan, path: Path, parent: str
+) -> str:
+    """Open a candidate's run and log its parameters and every epoch of every member."""
+    with store_errors():
+        experiment = client.get_run(parent).info.experiment_id
+    run_id = tracking.start_run(client, experiment, f"{plan.station} {path.name}", parent=parent)
+    fitting = plan.fitting(settings.root, path.name)
+    tracking.log_params(client, run_id, fitting.parameters())
+    tracking.set_tags(
+        client,
+        run_id,
+        {"station": plan.station, "cell": path.name, "data_sha256": plan.data_sha256},
+    )
+    for position, fit in enumerate(_histories(path).values()):
+        epochs = fit["history"]
+        names = ("loss", "score", "norm", "largest_norm", "clipped_norm", "learning_rate")
+        series = {f"member_{position}/{name}": [each[name] for each in epochs] for name in names}
+        tracking.log_series(client, run_id, series)
+    return run_id
+
+
+def log_plots(
+    client: MlflowClient, run_id: str, trial: Trial, path: Path, verdict: Verdict
+) -> None:
+    """Draw and log what a reviewer looks at first."""
+    gate = trial.gate
+    quantiles = GraphForecaster(path / GRAPH).at(gate)
+    unit = trial.series.variables[trial.series.target_column].unit
+    scores = score_quantiles(gate, quantiles, trial.levels)
+    median = quantiles[..., trial.levels.index(0.5)]
+    figures = {
+        "loss": plots.plot_loss(_histories(path)),
+        "predictions": plots.plot_predictions(gate, quantiles, trial.levels, unit),
+        "skill_by_lead": plots.plot_skill(scores, verdict.evidence.rivals),
+        "residuals": plots.plot_residuals(gate, median, unit),
+    }
+    with store_errors():
+        for name, figure in figures.items():
+            client.log_figure(run_id, figure, f"plots/{name}.png")
+
+
+def _histories(path: Path) -> dict[str, Any]:
+    histories: dict[str, Any] = json.loads((path / "history.json").read_bytes())
+    return histories
+
+
+def write_judgement(folder: Path, judgement: Judgement) -> Path:
+    """Write the whole judgement into the folder, for the steps that follow."""
+    # Python's own NaN is let through here: a candidate may be refused for it.
+    write_bytes(folder / JUDGEMENT, json.dumps(asdict(judgement)).encode())
+    return folder / JUDGEMENT
+
+
+def read_judgement(folder: Path) -> Judgement:
+    """Read what `write_judgement` wrote."""
+    return TypeAdapter(Judgement).validate_json((folder / JUDGEMENT).read_bytes())

@@ -1,0 +1,196 @@
+"""The end of a retraining: register by a stated rule, promote under the lock, log the decision.
+
+A candidate that passes the gate is registered and becomes `champion`. A refused one that is
+sound and better than every simple rival is registered as `challenger`, for a reviewer to look
+at, unless it is the champion's equal. Every other candidate is only logged with its run.
+"""
+
+import getpass
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from mlflow import MlflowClient
+
+from forecasting.climate.export import GraphForecaster
+from forecasting.climate.gate import Verdict
+from forecasting.errors import ModelOutputInvalid
+from forecasting.settings import Settings
+from forecasting.stores.published import GRAPH, WEIGHTS, ModelCard, Pointer, read_card
+from forecasting.stores.registry.aliases import (
+    ChampionMoved,
+    Move,
+    previous_champion,
+    promote,
+    set_challenger,
+)
+from forecasting.stores.registry.versions import Version, connect, register, store_errors
+from pipelines.describing import registration_of
+from pipelines.judging import Judgement, judge_against_champion, trial_of
+from pipelines.workspace import Plan, read_plan
+
+#: How often a candidate is judged anew because another one was promoted meanwhile.
+ATTEMPTS = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """What came of a candidate. `version` is None where it was only logged."""
+
+    model: str
+    version: int | None
+    promoted: bool
+    verdict: Verdict
+
+
+def wanted(verdict: Verdict) -> bool:
+    """Say whether a candidate is registered: promoted, or a sound challenger worth a look."""
+    if verdict.promoted:
+        return True
+    evidence = verdict.evidence
+    against_champion = [check for check in verdict.checks if "champion" in check.name]
+    others = [check for check in verdict.checks if "champion" not in check.name]
+    equal = evidence.champion is not None and evidence.champion == evidence.against_champion
+    return bool(against_champion) and all(check.passed for check in others) and not equal
+
+
+def publish_candidate(
+    settings: Settings, folder: Path, judgement: Judgement, parent: str
+) -> int | None:
+    """Register the chosen candidate where the rule says so; returns its version or None."""
+    if not wanted(judgement.verdict):
+        return None
+    plan = read_plan(folder)
+    path = folder / judgement.cell
+    card = card_of(settings, plan, judgement, parent)
+    return register(
+        connect(settings),
+        graph=path / GRAPH,
+        weights=path / WEIGHTS,
+        card=card,
+        registration=registration_of(settings, plan, judgement, card),
+    )
+
+
+def card_of(settings: Settings, plan: Plan, judgement: Judgement, run_id: str) -> ModelCard:
+    """Return the card of the chosen candidate."""
+    trial = trial_of(settings, plan)
+    series = trial.series
+    return ModelCard(
+        model=plan.model,
+        station=plan.station,
+        target=series.target,
+        unit=series.variables[series.target_column].unit,
+        variables=series.names,
+        history=plan.window.history,
+        horizon=plan.window.horizon,
+        levels=trial.levels,
+        step_seconds=int(series.step.total_seconds()),
+        cell=judgement.cell,
+        members=plan.fitting(settings.root, judgement.cell).recipe.members,
+        parameters=judgement.parameters,
+        trained_through=trial.trained_through,
+        data_sha256=plan.data_sha256,
+        run_id=run_id,
+    )
+
+
+def decide(settings: Settings, folder: Path, judgement: Judgement, version: int | None) -> Decision:
+    """Promote a registered candidate, judging it anew where the champion moved meanwhile."""
+    plan = read_plan(folder)
+    if version is None:
+        return Decision(model=plan.model, version=None, promoted=False, verdict=judgement.verdict)
+    champion, verdict = judgement.champion, judgement.verdict
+    client = connect(settings)
+    for _ in range(ATTEMPTS):
+        if not verdict.promoted:
+            break
+        try:
+            promote(
+                client,
+                settings,
+                _move(plan.model, version, champion, verdict.sentence),
+                smoke_test,
+            )
+        except ChampionMoved:
+            graph = folder / judgement.cell / GRAPH
+            champion, verdict = judge_against_champion(
+                settings, trial_of(settings, plan), plan.model, graph
+            )
+        else:
+            return Decision(model=plan.model, version=version, promoted=True, verdict=verdict)
+    set_challenger(client, plan.model, version)
+    return Decision(model=plan.model, version=version, promoted=False, verdict=verdict)
+
+
+def smoke_test(files: Path) -> None:
+    """Ask a version's verified graph for forecasts before it may be champion.
+
+    Raises:
+        ModelOutputInvalid: not finite, not in order, not repeatable, or dependent on its batch.
+    """
+    card = read_card(files)
+    forecaster = GraphForecaster(files / GRAPH)
+    rng = np.random.default_rng(0)
+    shape = (7, card.history, len(card.variables))
+    history = rng.normal(15.0, 3.0, shape).astype(np.float32)
+    origin = np.arange(7, dtype=np.int64) * card.step_seconds
+    together = forecaster(history, origin)
+    alone = np.concatenate([forecaster(history[[i]], origin[[i]]) for i in range(7)])
+    sound = (
+        together.shape == (7, card.horizon, len(card.levels))
+        and bool(np.isfinite(together).all())
+        and bool((np.diff(together, axis=-1) >= 0).all())
+        and together.tobytes() == forecaster(history, origin).tobytes()
+        and float(np.abs(together - alone).max()) <= 1e-4
+    )
+    if not sound:
+        raise ModelOutputInvalid(
+            f"the graph of {card.model} failed its smoke test",
+            expected="finite, ordered, repeatable forecasts, the same alone and in a batch",
+        )
+
+
+def roll_back(settings: Settings, model: str, why: str) -> Pointer:
+    """Make the previous champion the champion again, with the checks of a promotion.
+
+    Raises:
+        NoChampion: there is no champion, or none before it.
+        ManifestMismatch: the previous champion's files are not whole.
+        ModelOutputInvalid: it failed its smoke test.
+    """
+    client = connect(settings)
+    champion, previous = previous_champion(client, model)
+    return promote(client, settings, _move(model, previous, champion, why), smoke_test)
+
+
+def promote_version(
+    settings: Settings, version: Version, verdict: Verdict, champion: int | None
+) -> Pointer:
+    """Promote a registered version that has passed the whole gate again.
+
+    Raises:
+        ChampionMoved: another version was promoted since the judgement.
+        ManifestMismatch, ModelOutputInvalid: the version's files will not do.
+    """
+    move = _move(version.model, version.version, champion, verdict.sentence)
+    return promote(connect(settings), settings, move, smoke_test)
+
+
+def _move(model: str, version: int, champion: int | None, why: str) -> Move:
+    return Move(
+        model=model, version=version, judged_against=champion, who=getpass.getuser(), why=why
+    )
+
+
+def tag_decision(client: MlflowClient, decision: Decision) -> None:
+    """Write the final decision on the version, where there is one."""
+    if decision.version is None:
+        return
+    tags = {
+        "promoted": str(decision.promoted).lower(),
+        "verdict": decision.verdict.sentence[:5000],
+    }
+    with store_errors():
+        for name, value in tags.items():
+            client.set_model_version_tag(decision.model, str(decision.version), name, value)

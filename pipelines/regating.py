@@ -1,0 +1,64 @@
+"""Run the whole gate again on a registered version, against the champion of this moment."""
+
+from pathlib import Path
+from typing import Any
+
+from mlflow import MlflowClient
+
+from data_checks.admissions import load_admitted
+from forecasting.climate.candidate import Trial
+from forecasting.climate.windows import Blocks, WindowSpec
+from forecasting.errors import PromotionRefused
+from forecasting.settings import Settings
+from forecasting.stores.published import GRAPH, read_card
+from forecasting.stores.registry.versions import Version, fetch
+from forecasting.stores.stations import read_station
+from pipelines.judging import judge_against_champion
+from pipelines.promotion import promote_version
+from pipelines.recording import metrics_json, verdict_json
+
+
+def promote_again(
+    settings: Settings, client: MlflowClient, version: Version, scratch: Path
+) -> dict[str, Any]:
+    """Judge a version on the station's newest admitted data and promote it if it passes.
+
+    Raises:
+        PromotionRefused: the version may never be champion, or has seen the gate's rows.
+        DataUnchecked: the station's data carries no accepting verdict.
+        ManifestMismatch, ModelOutputInvalid: the version's files will not do.
+        ChampionMoved: another version was promoted since the judgement.
+    """
+    files = fetch(client, version.model, version.version, scratch)
+    card = read_card(files)
+    if card.model != f"climate-{card.station}":
+        raise PromotionRefused(
+            f"{version.model} is never promoted", expected="a station's own model", found=card.model
+        )
+    data_sha256 = read_station(settings.root, card.station).recent.data_sha256
+    series = load_admitted(settings.root, data_sha256)
+    window = WindowSpec(history=card.history, horizon=card.horizon)
+    trial = Trial(
+        series=series,
+        window=window,
+        blocks=Blocks.of(len(series), window),
+        levels=card.levels,
+    )
+    if card.trained_through > trial.trained_through:
+        raise PromotionRefused(
+            f"{version.name} was trained on rows of the gate block",
+            expected=f"trained through {trial.trained_through} at the latest",
+            found=card.trained_through,
+        )
+    champion, verdict = judge_against_champion(
+        settings, trial, version.model, files / GRAPH, itself=version.version
+    )
+    if verdict.promoted:
+        promote_version(settings, version, verdict, champion)
+    return {
+        "model": version.model,
+        "version": version.version,
+        "promoted": verdict.promoted,
+        "verdict": verdict_json(verdict),
+        "metrics": metrics_json(verdict),
+    }

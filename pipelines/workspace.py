@@ -1,0 +1,99 @@
+"""Keep a retraining's plan and its candidates in one folder, so that steps pass paths only."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from data_checks.admissions import load_admitted
+from forecasting.climate.recipe import Fitting, recipe_of
+from forecasting.climate.windows import Blocks, WindowSpec
+from forecasting.errors import AlreadyRunning
+from forecasting.settings import Settings
+from forecasting.stores.files import safe_name, write_json
+
+PLAN = "plan.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What one retraining does; equal plans share a folder, so a killed one is resumed."""
+
+    station: str
+    data_sha256: str
+    preset: str
+    seed: int
+    window: WindowSpec
+    blocks: Blocks
+
+    @property
+    def model(self) -> str:
+        """The registered model's name."""
+        return f"climate-{self.station}"
+
+    @property
+    def key(self) -> str:
+        """The folder's name: the station and a digest of everything the weights depend on."""
+        recipe = asdict(recipe_of(self.preset))
+        content = json.dumps([asdict(self), recipe], sort_keys=True)
+        return f"{self.station}-{hashlib.sha256(content.encode()).hexdigest()[:16]}"
+
+    def fitting(self, root: Path, cell: str) -> Fitting:
+        """Return a candidate's work, on data that carries an accepting verdict.
+
+        Raises:
+            DataUnchecked: the data has no such verdict, or was changed.
+        """
+        return Fitting(
+            series=load_admitted(root, self.data_sha256),
+            window=self.window,
+            blocks=self.blocks,
+            recipe=recipe_of(self.preset),
+            cell=cell,
+            seed=self.seed,
+        )
+
+
+def open_workspace(root: Path, plan: Plan) -> Path:
+    """Write the plan into its folder; returns the folder."""
+    folder = root / "runs" / plan.key
+    write_json(folder / PLAN, asdict(plan))
+    return folder
+
+
+def read_plan(folder: Path) -> Plan:
+    """Read the plan of a folder."""
+    content: dict[str, Any] = json.loads((folder / PLAN).read_bytes())
+    content["window"] = WindowSpec(**content["window"])
+    content["blocks"] = Blocks(**content["blocks"])
+    return Plan(**content)
+
+
+def close_workspace(folder: Path) -> None:
+    """Drop what only a resumption needs; a later run of the same plan trains anew."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def only_run(settings: Settings, station: str) -> Iterator[None]:
+    """Let one retraining of a station run at a time.
+
+    Raises:
+        AlreadyRunning: another process is retraining the station.
+    """
+    folder = settings.root / "locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / f"retrain-{safe_name(station)}.lock", timeout=0)
+    try:
+        with lock:
+            yield
+    except TimeoutError as error:
+        raise AlreadyRunning(
+            f"station {station} is being retrained", expected="one run at a time"
+        ) from error

@@ -1,0 +1,130 @@
+"""Hold the live champion of every model; swap in the background, keep the old on any failure."""
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from forecasting.errors import GatecastError, ModelInvalid, NoChampion
+from forecasting.stores.files import safe_name
+from forecasting.stores.published import (
+    Pointer,
+    pointer_path,
+    published_models,
+    read_pointer,
+    version_folder,
+)
+from serving.runtime import Forecaster
+
+#: What reading a damaged or vanished file can raise, once its reader trusts the file's shape.
+UNREADABLE: Final = (GatecastError, OSError, ValueError, TypeError, KeyError, AttributeError)
+
+#: Only these are climate models; the language models beside them are served elsewhere.
+PREFIX: Final = "climate-"
+
+LONGEST_BACKOFF_SECONDS: Final = 60.0
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Failure:
+    """A pointer that could not be followed, and when it is tried again."""
+
+    pointer: Pointer | None
+    tries: int
+    retry_at: float
+
+
+def model_name(station: str) -> str:
+    """Return the name of a station's climate model."""
+    return f"{PREFIX}{station}"
+
+
+class Champions:
+    """The live forecaster per model, kept in step with the published pointers.
+
+    Args:
+        root: the home folder.
+        clock: seconds that only grow.
+    """
+
+    def __init__(self, root: Path, clock: Callable[[], float] = time.monotonic) -> None:
+        self._root = root
+        self._clock = clock
+        self._live: Mapping[str, Forecaster] = {}
+        self._failures: dict[str, _Failure] = {}
+        self.swaps = 0
+        self.swap_failed = 0
+
+    def of(self, model: str) -> Forecaster:
+        """Return the model's live champion.
+
+        Raises:
+            NoChampion: nothing has been promoted, or it was withdrawn.
+        """
+        try:
+            return self._live[model]
+        except KeyError:
+            raise NoChampion("the station has no champion", expected="a promoted version") from None
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The names of all models with a live champion, sorted."""
+        return tuple(sorted(self._live))
+
+    def refresh(self) -> None:
+        """Look once at every pointer: load what is new, drop what was withdrawn."""
+        published = {name for name in published_models(self._root) if name.startswith(PREFIX)}
+        for model in sorted(published | self._live.keys() | self._failures.keys()):
+            pointer: Pointer | None = None
+            try:
+                pointer = read_pointer(self._root, model)
+                self._follow(model, pointer)
+            except NoChampion:
+                self._drop_if_withdrawn(model)
+            except UNREADABLE as error:
+                self._note_failure(model, pointer, error)
+
+    def _follow(self, model: str, pointer: Pointer) -> None:
+        current = self._live.get(model)
+        if current is not None and current.pointer == pointer:
+            self._failures.pop(model, None)
+            return
+        if self._backing_off(model, pointer):
+            return
+        if pointer.model != model:
+            raise ModelInvalid("another model's pointer", expected=model, found=pointer.model)
+        safe_name(pointer.folder)
+        forecaster = Forecaster.load(version_folder(self._root, pointer), pointer)
+        # One assignment of a whole mapping: a request sees the old champion or the new one.
+        self._live = {**self._live, model: forecaster}
+        self._failures.pop(model, None)
+        self.swaps += 1
+        logger.info("champion %s is version %d", model, pointer.version)
+
+    def _backing_off(self, model: str, pointer: Pointer | None) -> bool:
+        failure = self._failures.get(model)
+        return (
+            failure is not None and failure.pointer == pointer and self._clock() < failure.retry_at
+        )
+
+    def _drop_if_withdrawn(self, model: str) -> None:
+        # A missing folder is storage that went away, not a decision: keep the last known good.
+        if pointer_path(self._root, model).parent.is_dir():
+            self._live = {name: live for name, live in self._live.items() if name != model}
+            self._failures.pop(model, None)
+
+    def _note_failure(self, model: str, pointer: Pointer | None, error: Exception) -> None:
+        if self._backing_off(model, pointer):
+            return
+        before = self._failures.get(model)
+        tries = before.tries + 1 if before is not None and before.pointer == pointer else 1
+        pause = min(LONGEST_BACKOFF_SECONDS, 0.5 * 2**tries)
+        self._failures[model] = _Failure(
+            pointer=pointer, tries=tries, retry_at=self._clock() + pause
+        )
+        self.swap_failed += 1
+        logger.warning("champion %s not swapped, next try in %.0f s: %s", model, pause, error)

@@ -1,0 +1,196 @@
+"""Turn a station's days, or a client's, into the history that a model reads."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecasting.stores.published import ModelCard
+from forecasting.stores.stations import StationRecord, VariableCard
+from serving.bodies import shown_key
+from serving.refusals import (
+    FAULTS_SHOWN,
+    Fault,
+    HistoryTooShort,
+    NoUsableHistory,
+    RequestRefused,
+    StationUnobserved,
+    ValueOutOfBounds,
+)
+
+DAY_SECONDS: Final = 86_400
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+#: Years in which a station may have observed; a label outside is a slip of the keyboard.
+YEARS: Final = range(1700, 2300)
+
+DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?")
+
+Columns = Mapping[str, Sequence[float | None]]
+
+
+@dataclass(frozen=True)
+class History:
+    """What a model reads: (history, variables) float32 with NaN for gaps, and the last label.
+
+    `origin` is in seconds since 1970-01-01T00:00 on the station's calendar.
+    """
+
+    values: NDArray[np.float32]
+    origin: int
+
+
+def label_of(seconds: int, step_seconds: int) -> str:
+    """Return a step's label: a date where a step is whole days, else a date and time.
+
+    >>> label_of(86_400, 86_400), label_of(3_600, 3_600)
+    ('1970-01-02', '1970-01-01T01:00')
+    """
+    moment = EPOCH + timedelta(seconds=seconds)
+    if step_seconds % DAY_SECONDS == 0:
+        return moment.date().isoformat()
+    return moment.replace(tzinfo=None).isoformat(timespec="minutes")
+
+
+def recent_history(record: StationRecord, card: ModelCard) -> History:
+    """Take the station's last admitted steps.
+
+    Raises:
+        StationUnobserved: too few steps, a variable of the model is not kept, or no step
+            that the model would read holds the target.
+    """
+    recent = record.recent
+    if len(recent.time) < card.history:
+        raise StationUnobserved(
+            "too few days are kept of the station", expected=card.history, found=len(recent.time)
+        )
+    _bounds(record, card)
+    values = _grid(recent.values, card)[-card.history :]
+    if not _observes_target(values, card):
+        raise StationUnobserved(f"no recent day of the station holds {card.target}")
+    last = datetime.fromisoformat(recent.time[-1])
+    origin = last if last.tzinfo is not None else last.replace(tzinfo=UTC)
+    return History(values.astype(np.float32), int(origin.timestamp()))
+
+
+def posted_history(
+    time: Sequence[str], columns: Columns, record: StationRecord, card: ModelCard
+) -> History:
+    """Take the last steps of a client's history, after checking all of it.
+
+    Args:
+        time: labels, oldest first.
+        columns: per variable one value or None a label.
+        record: the station, whose bounds hold.
+        card: the model, whose variables and history length hold.
+
+    Raises:
+        RequestRefused: variables, lengths or labels do not belong together.
+        HistoryTooShort: fewer steps than the model reads.
+        ValueOutOfBounds: a value lies outside the station's admitted range.
+        NoUsableHistory: no step that the model would read holds the target.
+        StationUnobserved: the station no longer declares a variable of its model.
+    """
+    bounds = _bounds(record, card)
+    _refuse(_column_faults(time, columns, card))
+    origin = _last_of_consecutive(time, card.step_seconds)
+    if len(time) < card.history:
+        message = f"need at least {card.history} steps, got {len(time)}"
+        raise HistoryTooShort(message, [Fault(path="$.history.time", message=message)])
+    values = _grid(columns, card)
+    faults = list(islice(_bound_faults(values, bounds), FAULTS_SHOWN))
+    if faults:
+        raise ValueOutOfBounds("values outside the station's admitted range", faults)
+    used = values[-card.history :]
+    if not _observes_target(used, card):
+        message = f"the last {card.history} steps hold no value of the target"
+        raise NoUsableHistory(
+            message, [Fault(path=f"$.history.{card.target}", message="every value is null")]
+        )
+    return History(used.astype(np.float32), origin)
+
+
+def _refuse(faults: Iterator[Fault]) -> None:
+    found = list(islice(faults, FAULTS_SHOWN))
+    if found:
+        raise RequestRefused("the history does not fit the model", found)
+
+
+def _column_faults(time: Sequence[str], columns: Columns, card: ModelCard) -> Iterator[Fault]:
+    for name in card.variables:
+        if name not in columns:
+            yield Fault(path=f"$.history.{name}", message="the model reads it; null marks a gap")
+        elif len(columns[name]) != len(time):
+            message = f"needs one value a label: {len(time)}, got {len(columns[name])}"
+            yield Fault(path=f"$.history.{name}", message=message)
+    for name in columns:
+        if name not in card.variables:
+            yield Fault(path=f"$.history.{shown_key(name)}", message="not a variable of the model")
+
+
+def _last_of_consecutive(time: Sequence[str], step_seconds: int) -> int:
+    """Return the last label in seconds, after checking that each follows the one before."""
+    form = DATE if step_seconds % DAY_SECONDS == 0 else MOMENT
+    seconds = [_seconds_of(label, form) for label in time]
+    _refuse(_time_faults(seconds, step_seconds, form))
+    return int(seconds[-1] or 0)
+
+
+def _seconds_of(label: str, form: re.Pattern[str]) -> int | None:
+    if form.fullmatch(label) is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(label).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    return int(moment.timestamp()) if moment.year in YEARS else None
+
+
+def _time_faults(
+    seconds: Sequence[int | None], step_seconds: int, form: re.Pattern[str]
+) -> Iterator[Fault]:
+    example = "2015-12-31" if form is DATE else "2015-12-31T18:00"
+    before: int | None = None
+    for position, label in enumerate(seconds):
+        path = f"$.history.time[{position}]"
+        if label is None:
+            yield Fault(path=path, message=f"not a label like {example}")
+        elif before is not None and label - before != step_seconds:
+            yield Fault(path=path, message=f"must be {step_seconds} s after the label before")
+        before = label
+
+
+def _grid(columns: Columns, card: ModelCard) -> NDArray[np.float64]:
+    """Return (steps, variables) in the model's order, NaN for None."""
+    return np.array([columns[name] for name in card.variables], np.float64).T
+
+
+def _observes_target(values: NDArray[np.float64], card: ModelCard) -> bool:
+    return bool(np.isfinite(values[:, card.variables.index(card.target)]).any())
+
+
+def _bounds(record: StationRecord, card: ModelCard) -> tuple[VariableCard, ...]:
+    """Return the station's declaration of each variable, in the model's order."""
+    declared = {variable.name: variable for variable in record.card.variables}
+    missing = [name for name in card.variables if name not in declared]
+    if missing:
+        raise StationUnobserved(
+            "the station lacks variables of its model", expected=", ".join(missing)
+        )
+    return tuple(declared[name] for name in card.variables)
+
+
+def _bound_faults(values: NDArray[np.float64], bounds: Sequence[VariableCard]) -> Iterator[Fault]:
+    for column, bound in enumerate(bounds):
+        outside = (values[:, column] < bound.lower) | (values[:, column] > bound.upper)
+        for position in np.flatnonzero(outside):
+            yield Fault(
+                path=f"$.history.{bound.name}[{position}]",
+                message=f"must be {bound.lower:g} to {bound.upper:g} {bound.unit}",
+            )

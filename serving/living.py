@@ -1,0 +1,84 @@
+"""Hold what the running app is made of, and let the routes reach it."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from serving.answers import Answers
+from serving.champions import Champions
+from serving.healing import Healer
+from serving.records import Records
+from serving.refusals import BodyTooLarge
+from serving.settings import ServingSettings
+from serving.watching import Watcher
+
+
+@dataclass(frozen=True, kw_only=True)
+class LivingParts:
+    """Everything one app holds while it runs; the healer is None where healing is off."""
+
+    settings: ServingSettings
+    records: Records
+    champions: Champions
+    answers: Answers
+    watcher: Watcher
+    healer: Healer | None
+
+    @classmethod
+    def of(cls, settings: ServingSettings) -> "LivingParts":
+        """Build the parts without starting any of them."""
+        records, champions = Records(settings.root), Champions(settings.root)
+        # Champions first: retraining writes the station before it promotes.
+        watcher = Watcher((champions.refresh, records.refresh), settings.poll_seconds)
+        return cls(
+            settings=settings,
+            records=records,
+            champions=champions,
+            answers=Answers(records, champions),
+            watcher=watcher,
+            healer=Healer(settings.root, settings.tracking) if settings.heal else None,
+        )
+
+    def start(self) -> None:
+        """Begin to watch and to heal; returns at once."""
+        self.watcher.start()
+        if self.healer is not None:
+            self.healer.start()
+
+    def stop(self) -> None:
+        """End both, and any child the healer has."""
+        if self.healer is not None:
+            self.healer.stop()
+        self.watcher.stop()
+
+
+async def living_parts(request: Request) -> LivingParts:
+    """Return the parts of the app that answers the request."""
+    parts: LivingParts = request.app.state.parts
+    return parts
+
+
+Living = Annotated[LivingParts, Depends(living_parts)]
+
+
+async def read_body(request: Request, living: Living) -> bytes:
+    """Read a request's body up to the limit.
+
+    Raises:
+        BodyTooLarge: the declared or the received size is over it.
+    """
+    limit = living.settings.body_bytes
+    declared = request.headers.get("content-length", "")
+    received = bytearray()
+    if not (declared.isdecimal() and int(declared) > limit):
+        async for chunk in request.stream():
+            received += chunk
+            if len(received) > limit:
+                break
+        else:
+            return bytes(received)
+    raise BodyTooLarge("the body is too large", expected=f"at most {limit} bytes")
+
+
+Body = Annotated[bytes, Depends(read_body)]

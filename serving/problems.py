@@ -1,0 +1,137 @@
+"""Answer every error as application/problem+json: a code, a sentence, an id, and no echo."""
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, Final
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from forecasting.errors import (
+    GatecastError,
+    ModelOutputInvalid,
+    NoChampion,
+    StationUnknown,
+)
+from serving.bodies import shown_key
+from serving.refusals import (
+    FAULTS_SHOWN,
+    BodyTooLarge,
+    BodyUnreadable,
+    Fault,
+    RequestRefused,
+    StationUnobserved,
+)
+from serving.schemas import Problem, standalone_schema
+
+logger = logging.getLogger(__name__)
+
+#: The one map from refusal to status; a class not here counts as its nearest base.
+STATUS: Final[Mapping[type[BaseException], int]] = {
+    RequestRefused: 422,
+    BodyUnreadable: 400,
+    BodyTooLarge: 413,
+    StationUnknown: 404,
+    NoChampion: 503,
+    StationUnobserved: 503,
+    ModelOutputInvalid: 503,
+}
+
+
+def install_problems(app: FastAPI) -> None:
+    """Let every error of the app leave as a problem."""
+    app.add_exception_handler(GatecastError, _answer_refusal)
+    app.add_exception_handler(RequestValidationError, _answer_invalid_query)
+    app.add_exception_handler(HTTPException, _answer_http)
+    app.add_exception_handler(Exception, _answer_unknown)
+
+
+def described(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return how a route's problems stand in the OpenAPI document."""
+    content = {"application/problem+json": {"schema": standalone_schema(Problem)}}
+    return {
+        status: {"description": HTTPStatus(status).phrase, "content": content}
+        for status in statuses
+    }
+
+
+def status_of(error: BaseException) -> int:
+    """Return the HTTP status of an error, by its nearest listed base; 500 when none is."""
+    return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
+
+
+def problem(
+    request: Request, *, status: int, code: str, detail: str, faults: Sequence[Fault] = ()
+) -> Response:
+    """Return one problem as RFC 9457 describes it, with our code and the request's id."""
+    content = {
+        "type": f"urn:gatecast:problem:{code.lower().replace('_', '-')}",
+        "title": code.replace("_", " ").capitalize(),
+        "status": status,
+        "detail": detail,
+        "code": code,
+        "request_id": request.state.request_id,
+        "errors": [{"path": fault.path, "message": fault.message} for fault in faults],
+    }
+    return Response(
+        json.dumps(content, ensure_ascii=True), status, media_type="application/problem+json"
+    )
+
+
+async def _answer_refusal(request: Request, error: Exception) -> Response:
+    status = status_of(error)
+    if not isinstance(error, GatecastError) or status == 500:
+        return _unknown(request, error)
+    if isinstance(error, ModelOutputInvalid):
+        logger.warning("request %s: %s %s", request.state.request_id, error.code, error)
+    faults = error.faults if isinstance(error, RequestRefused) else ()
+    return problem(request, status=status, code=error.code, detail=str(error), faults=faults)
+
+
+async def _answer_invalid_query(request: Request, error: Exception) -> Response:
+    details = error.errors() if isinstance(error, RequestValidationError) else []
+    faults = [
+        Fault(
+            path=".".join(shown_key(str(part)) for part in detail["loc"][1:]),
+            message=detail["msg"],
+        )
+        for detail in details[:FAULTS_SHOWN]
+    ]
+    return problem(
+        request,
+        status=422,
+        code=RequestRefused.code,
+        detail="the request's parameters are not valid",
+        faults=faults,
+    )
+
+
+async def _answer_http(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    phrase = HTTPStatus(status).phrase
+    code = phrase.upper().replace(" ", "_").replace("-", "_")
+    answer = problem(request, status=status, code=code, detail=phrase)
+    answer.headers.update(getattr(error, "headers", None) or {})
+    return answer
+
+
+async def _answer_unknown(request: Request, error: Exception) -> Response:
+    answer = _unknown(request, error)
+    # Starlette answers unknown errors outside the middleware that adds the id.
+    answer.headers["X-Request-Id"] = request.state.request_id
+    return answer
+
+
+def _unknown(request: Request, error: Exception) -> Response:
+    """Say only that it failed; the log has the rest under the same id."""
+    logger.error("request %s failed", request.state.request_id, exc_info=error)
+    return problem(
+        request,
+        status=500,
+        code="INTERNAL",
+        detail="the request failed here, not at your end; quote the request id",
+    )

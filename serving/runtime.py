@@ -1,0 +1,170 @@
+"""Run a published version with ONNX Runtime: verified first, then parsed, then tried."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from onnxruntime.capi import onnxruntime_pybind11_state as state
+
+from forecasting.errors import ManifestMismatch, ModelInvalid, ModelOutputInvalid
+from forecasting.stores.published import GRAPH, ModelCard, Pointer, read_card, verify_manifest
+
+#: Batches differ by up to 4e-6 °C (facts.md); a larger fall between two levels is no rounding.
+ORDER_TOLERANCE: Final = 1e-4
+
+#: ONNX Runtime's errors share no base but Exception.
+RUNTIME_ERRORS: Final = (
+    state.EPFail,
+    state.EngineError,
+    state.Fail,
+    state.InvalidArgument,
+    state.InvalidGraph,
+    state.InvalidProtobuf,
+    state.NoModel,
+    state.NoSuchFile,
+    state.NotImplemented,
+    state.RuntimeException,
+    RuntimeError,
+    ValueError,
+)
+
+
+@dataclass(frozen=True)
+class Forecaster:
+    """One published version, ready to forecast; safe to call from several threads."""
+
+    pointer: Pointer
+    card: ModelCard
+    session: onnxruntime.InferenceSession
+
+    @classmethod
+    def load(cls, folder: Path, pointer: Pointer) -> "Forecaster":
+        """Load a version, so that whatever is returned has forecast once already.
+
+        Args:
+            folder: the version's files.
+            pointer: what the folder must hold.
+
+        Raises:
+            ManifestMismatch: a byte differs from the manifest, or the manifest from the pointer.
+            ModelInvalid: the graph does not parse, or does not fit its card.
+            ModelOutputInvalid: the trial forecast is not finite or not in order.
+        """
+        verify_manifest(folder, pointer.manifest_sha256)
+        forecaster = cls(pointer, _fitting_card(folder, pointer), _session(folder / GRAPH))
+        forecaster._check_signature()
+        forecaster._try_out()
+        return forecaster
+
+    def quantiles(self, history: NDArray[np.float32], origin: int) -> NDArray[np.float64]:
+        """Forecast the steps after the origin.
+
+        Args:
+            history: (history, variables) in internal units, NaN for gaps.
+            origin: label of the last history step, seconds since 1970-01-01T00:00 on the
+                station's calendar.
+
+        Returns:
+            (horizon, levels) in the target's unit, ascending along the last axis.
+
+        Raises:
+            ModelOutputInvalid: the graph fails, or its output is not finite or not in order.
+        """
+        batch = self._run(history[np.newaxis], np.array([origin], np.int64))  # (1, horizon, levels)
+        return batch.squeeze(0)
+
+    def _run(self, history: NDArray[np.float32], origin: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Run (batch, history, variables) and (batch,) into checked (batch, horizon, levels)."""
+        try:
+            (output,) = self.session.run(["quantiles"], {"history": history, "origin": origin})
+        except RUNTIME_ERRORS as error:
+            raise ModelOutputInvalid("the model's graph cannot be run on this history") from error
+        expected = (len(history), self.card.horizon, len(self.card.levels))
+        if output.shape != expected:
+            raise ModelOutputInvalid(
+                "the forecast has another shape", expected=expected, found=output.shape
+            )
+        if not np.isfinite(output).all():
+            raise ModelOutputInvalid("the forecast is not finite")
+        if (np.diff(output, axis=-1) < -ORDER_TOLERANCE).any():
+            raise ModelOutputInvalid("the forecast's quantiles are not in order")
+        ordered: NDArray[np.float64] = np.maximum.accumulate(output.astype(np.float64), axis=-1)
+        return ordered
+
+    def _check_signature(self) -> None:
+        card = self.card
+        inputs = {node.name: (node.type, node.shape) for node in self.session.get_inputs()}
+        outputs = {node.name: (node.type, node.shape) for node in self.session.get_outputs()}
+        _check_nodes(
+            inputs,
+            {
+                "history": ("tensor(float)", (None, card.history, len(card.variables))),
+                "origin": ("tensor(int64)", (None,)),
+            },
+        )
+        _check_nodes(
+            outputs, {"quantiles": ("tensor(float)", (None, card.horizon, len(card.levels)))}
+        )
+
+    def _try_out(self) -> None:
+        """Forecast two histories at once, one whole and one with gaps, before anybody asks."""
+        history = np.zeros((2, self.card.history, len(self.card.variables)), np.float32)
+        history[1, 1::2] = np.nan
+        self._run(history, np.zeros(2, np.int64))
+
+
+def _session(graph: Path) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    # Requests run side by side; a second thread inside one of them only costs (facts.md).
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    try:
+        # From bytes: a graph that points to files beside it does not load.
+        return onnxruntime.InferenceSession(
+            graph.read_bytes(), options, providers=["CPUExecutionProvider"]
+        )
+    except FileNotFoundError as error:
+        raise ManifestMismatch("the version has no graph", expected=GRAPH) from error
+    except RUNTIME_ERRORS as error:
+        raise ModelInvalid("the graph cannot be loaded") from error
+
+
+def _fitting_card(folder: Path, pointer: Pointer) -> ModelCard:
+    try:
+        card = read_card(folder)
+    except (FileNotFoundError, ValueError, TypeError, KeyError) as error:
+        raise ModelInvalid("the version's card cannot be read") from error
+    if card.model != pointer.model:
+        raise ModelInvalid("another model's files", expected=pointer.model, found=card.model)
+    levels = card.levels
+    ascending = list(levels) == sorted(set(levels)) and all(0 < level < 1 for level in levels)
+    if not ascending or 0.5 not in levels:
+        raise ModelInvalid("levels must ascend within (0, 1) and hold 0.5", found=levels)
+    return card
+
+
+def _check_nodes(
+    found: dict[str, tuple[str, list[int | str | None]]],
+    expected: dict[str, tuple[str, tuple[int | None, ...]]],
+) -> None:
+    """Compare names, types and fixed sizes; the trial forecast proves the sizes left open."""
+    if found.keys() != expected.keys():
+        raise ModelInvalid(
+            "the graph's names differ from its card", expected=sorted(expected), found=sorted(found)
+        )
+    for name, (kind, shape) in expected.items():
+        found_kind, found_shape = found[name]
+        fits = len(found_shape) == len(shape) and all(
+            not isinstance(size, int) or size == wanted
+            for size, wanted in zip(found_shape, shape, strict=True)
+        )
+        if found_kind != kind or not fits:
+            raise ModelInvalid(
+                f"{name} does not fit the card",
+                expected=f"{kind} {shape}",
+                found=f"{found_kind} {found_shape}",
+            )

@@ -1,0 +1,38 @@
+"""Say how the API listens, watches and limits; on top of where things are kept."""
+
+from pydantic import Field, ValidationError
+
+from forecasting.errors import SettingsInvalid
+from forecasting.settings import Settings
+
+
+class ServingSettings(Settings):
+    """The settings of the API process; same precedence as all others."""
+
+    host: str = Field("127.0.0.1", description="address the API listens on")
+    port: int = Field(8000, ge=0, le=65_535, description="port the API listens on; 0 takes any")
+    poll_seconds: float = Field(
+        0.5, gt=0, le=60, description="pause between two looks at the published pointers"
+    )
+    body_bytes: int = Field(2 * 2**20, gt=0, description="most bytes a request's body may have")
+    heal: bool = Field(
+        default=True, description="reconcile the pointers with the registry when it has changed"
+    )
+
+
+def load_serving_settings(**flags: object) -> ServingSettings:
+    """Read the API's settings, flags first.
+
+    Args:
+        flags: values given on the command line; None means not given.
+
+    Raises:
+        SettingsInvalid: a value has the wrong type or range.
+    """
+    given = {name: value for name, value in flags.items() if value is not None}
+    try:
+        return ServingSettings(**given)  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise SettingsInvalid(f"setting {where}: {first['msg']}", found=first["input"]) from error
