@@ -49,8 +49,12 @@ check: setup ## every linter and contract
 faults: setup ## kills, corruption and races on purpose
 	$(BIN)/pytest -m faults --no-cov -p no:xdist
 
+# torch is left out: pip chooses its build. What torch needs beside it is named here instead.
+TORCH_NEEDS := filelock fsspec jinja2 networkx setuptools sympy typing-extensions
+BUILD_NEEDS := editables hatchling uv
 lock: setup ## resolve the dependencies again into requirements.lock
-	$(BIN)/python -m pipelines.lock
+	@$(BIN)/python -c 'import sys, tomllib; p = tomllib.load(open("pyproject.toml", "rb")); print(*[d for d in p["project"]["dependencies"] if not d.startswith("torch")], *p["dependency-groups"]["dev"], *sys.argv[1:], sep="\n")' $(TORCH_NEEDS) $(BUILD_NEEDS) > .cache/lock.in
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate .cache/lock.in -o requirements.lock
 
 clean: ## remove the environment, the caches and all that the program wrote
 	rm -rf .venv .cache var .mypy_cache .ruff_cache .pytest_cache .hypothesis

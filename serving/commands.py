@@ -2,22 +2,29 @@
 
 import json as json_format
 import sys
+from pathlib import Path
 from typing import Any, Final
 
 import uvicorn
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from forecasting.stores.files import write_bytes
 from forecasting.stores.published import read_pointer, version_folder
 from forecasting.stores.stations import read_station
 from serving.answers import forecast_answer
 from serving.champions import model_name
+from serving.chart import fan_chart
 from serving.history import recent_history
 from serving.runtime import Forecaster
 from serving.settings import load_serving_settings
 
 #: Longest wait for the requests in flight when the process is told to end.
 SHUTDOWN_SECONDS: Final = 10
+
+#: Observed days that a picture shows before the forecast.
+DRAWN_DAYS = 60
 
 
 def serve(*, host: str | None = None, port: int | None = None) -> None:
@@ -42,12 +49,19 @@ def serve(*, host: str | None = None, port: int | None = None) -> None:
     )
 
 
-def forecast(name: str = "seattle", *, days: int | None = None, json: bool = False) -> None:
+def forecast(
+    name: str = "seattle",
+    *,
+    days: int | None = None,
+    svg: Path | None = None,
+    json: bool = False,
+) -> None:
     """Forecast a station's coming days from its champion, without a server.
 
     Args:
         name: the station.
         days: how many days; the model's whole horizon when left out.
+        svg: also draw the forecast after the last observed days into this file.
         json: print the same object as the HTTP answer.
 
     Raises:
@@ -62,6 +76,10 @@ def forecast(name: str = "seattle", *, days: int | None = None, json: bool = Fal
     forecaster = Forecaster.load(version_folder(root, pointer), pointer)
     history = recent_history(record, forecaster.card)
     answer = forecast_answer(record, forecaster, history, days)
+    if svg is not None:
+        recent = record.recent
+        observed = list(zip(recent.time, recent.values[record.card.target], strict=True))
+        write_bytes(svg, fan_chart(answer, observed[-DRAWN_DAYS:]).encode())
     if json:
         sys.stdout.write(json_format.dumps(answer, allow_nan=False, ensure_ascii=False) + "\n")
     else:
@@ -69,16 +87,30 @@ def forecast(name: str = "seattle", *, days: int | None = None, json: bool = Fal
 
 
 def forecast_table(answer: dict[str, Any]) -> Table:
-    """Return a forecast as a person reads it: a row a day, a column a level."""
-    model, units = answer["model"], answer["daily_units"]
+    """Return a forecast as a person reads it: a row a day, the median and every interval."""
+    model, units, daily = answer["model"], answer["daily_units"], answer["daily"]
+    median, *others = (series for series in daily if series != "time")
+    # The other levels come in ascending order, as many below the median as above it.
+    pairs = list(zip(others[: len(others) // 2], others[::-1], strict=False))
     table = Table(
-        title=f"{answer['station']}: days after {answer['origin']}",
-        caption=f"{model['name']} version {model['version']} ({model['alias']})",
+        title=f"{median} at {answer['station']}, {units[median]}",
+        caption=f"{model['name']} version {model['version']} ({model['alias']}), "
+        f"after {answer['origin']}",
+        box=SIMPLE_HEAD,
     )
-    table.add_column("date")
-    names = [series for series in answer["daily"] if series != "time"]
-    for series in names:
-        table.add_column(f"{series} {units[series]}", justify="right")
-    for position, day in enumerate(answer["daily"]["time"]):
-        table.add_row(day, *(f"{answer['daily'][series][position]:.1f}" for series in names))
+    for heading in ("date", "median", *(interval_name(low, high) for low, high in pairs)):
+        table.add_column(heading, no_wrap=True, justify="left" if heading == "date" else "right")
+    for place, day in enumerate(daily["time"]):
+        spans = (f"{daily[low][place]:.1f} to {daily[high][place]:.1f}" for low, high in pairs)
+        table.add_row(day, f"{daily[median][place]:.1f}", *spans)
     return table
+
+
+def interval_name(low: str, high: str) -> str:
+    """Name the interval between two series: `t_p2_5` and `t_p97_5` bound 95 %.
+
+    >>> interval_name("t_p2_5", "t_p97_5")
+    '95 %'
+    """
+    below, above = (float(name.rpartition("_p")[2].replace("_", ".")) for name in (low, high))
+    return f"{above - below:g} %"

@@ -1,0 +1,129 @@
+"""The verb `schedule`: retrain stations on a cron schedule, with or without a server at hand."""
+
+import http.client
+import os
+import socket
+import subprocess  # our own interpreter, Prefect's own server
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+from rich.console import Console
+
+from forecasting.errors import GatecastError
+from pipelines.environment import prepare
+
+#: A Prefect server was ready after 16 to 18 s on two quiet cores.
+SERVER_START_SECONDS = 120.0
+
+#: How long a server that was asked to stop may take.
+SERVER_STOP_SECONDS = 20.0
+
+
+class SchedulerUnavailable(GatecastError):
+    """No Prefect server answers, and none could be started."""
+
+    code = "SCHEDULER_UNAVAILABLE"
+
+
+def schedule(
+    *names: str,
+    cron: str = "0 6 * * *",
+    timezone: str | None = None,
+    preset: str = "default",
+    port: int = 4200,
+) -> None:
+    """Retrain stations on schedule until the process is told to end.
+
+    Uses the Prefect server that PREFECT_API_URL names; without one, starts its own on
+    loopback and stops it at the end.
+
+    Args:
+        names: shipped datasets or paths of TOML files; `seattle` when none is given.
+        cron: when to retrain, as five cron fields.
+        timezone: IANA time zone of the cron fields; each station's own when left out.
+        preset: `default` or `quick`.
+        port: port of the server that is started.
+    """
+    from forecasting.settings import load_settings  # noqa: PLC0415 - keeps --help quick
+
+    settings = load_settings()
+    prepare(settings)
+    with prefect_server(port) as address:
+        from prefect import serve  # noqa: PLC0415 - reads the server's address on import
+
+        from pipelines.deployments import deployments  # noqa: PLC0415 - prefect takes seconds
+
+        made = deployments(names or ("seattle",), cron=cron, timezone=timezone, preset=preset)
+        console = Console(stderr=True)
+        for deployment in made:
+            console.print(f"scheduled {deployment.name}: {cron}", highlight=False)
+        console.print(f"Prefect: {address}", highlight=False)
+        serve(*made, pause_on_shutdown=False, print_starting_message=False)
+
+
+@contextmanager
+def prefect_server(port: int) -> Iterator[str]:
+    """Give the address of the operator's server, or of one that lives as long as this block.
+
+    Raises:
+        SchedulerUnavailable: the port is taken, or the server did not answer in time.
+    """
+    given = os.environ.get("PREFECT_API_URL")
+    if given:
+        yield given
+        return
+    if not port_free(port):
+        raise SchedulerUnavailable(
+            f"port {port} is taken",
+            expected="a free port (--port), or PREFECT_API_URL of a running server",
+        )
+    command = [sys.executable, "-m", "prefect", "server", "start"]
+    command += ["--host", "127.0.0.1", "--port", str(port), "--analytics-off"]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL)  # noqa: S603 - our own words
+    os.environ["PREFECT_API_URL"] = address = f"http://127.0.0.1:{port}/api"
+    try:
+        _wait_until_healthy(address, server)
+        yield address
+    finally:
+        # The schedule has ended by now: a server stopped first would leave it retrying.
+        del os.environ["PREFECT_API_URL"]
+        server.terminate()
+        try:
+            server.wait(SERVER_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+
+
+def port_free(port: int) -> bool:
+    """Say whether a port of loopback can be listened on."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def _wait_until_healthy(address: str, server: subprocess.Popen[bytes]) -> None:
+    parts = urlsplit(address)
+    deadline = time.monotonic() + SERVER_START_SECONDS
+    while time.monotonic() < deadline and server.poll() is None:
+        connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=2)
+        try:
+            connection.request("GET", f"{parts.path}/health")
+            if connection.getresponse().status == http.client.OK:
+                return
+        except OSError:
+            time.sleep(0.5)
+        finally:
+            connection.close()
+    raise SchedulerUnavailable(
+        "the Prefect server did not start",
+        expected=f"an answer from {address} within {SERVER_START_SECONDS:.0f} s",
+        found=f"exit code {server.poll()}" if server.poll() is not None else "no answer",
+    )

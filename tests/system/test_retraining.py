@@ -1,0 +1,166 @@
+"""The whole path by the real command line: retrain, look, promote, forecast."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+pytestmark = [pytest.mark.system, pytest.mark.xdist_group("retrained")]
+
+RIVALS = {"persistence", "climatology", "damped_anomaly_persistence"}
+
+
+def test_retrain_prints_what_the_flow_decided(retrained):
+    decision = retrained.said.json()
+    assert decision["model"] == "climate-seattle"
+    assert set(decision) >= {"run_id", "version", "promoted", "verdict", "metrics", "seconds"}
+    assert len(decision["metrics"]["mae_by_lead"]) == 7
+    assert set(decision["metrics"]["rivals"]) == RIVALS
+    for rival in decision["metrics"]["rivals"].values():
+        assert len(rival["mae_by_lead"]) == 7
+
+
+def test_a_promoted_version_beats_every_rival_on_the_gate_block(retrained):
+    decision = retrained.said.json()
+    mean = decision["metrics"]["mean_mae"]
+    best = min(rival["mean_mae"] for rival in decision["metrics"]["rivals"].values())
+    assert decision["promoted"] == (mean < best)
+
+
+def test_everything_is_written_under_the_home_folder(retrained):
+    left = {path.name for path in retrained.run.home.parent.iterdir()}
+    assert left == {"home"}
+    assert {"raw", "admitted", "mlflow", "prefect", "stations"} <= {
+        path.name for path in retrained.run.home.iterdir()
+    }
+
+
+def test_a_second_retraining_on_the_same_data_is_refused_as_equal(retrained):
+    decision = retrained.said.json()
+    said = retrained.run("retrain", "seattle", "--preset", "quick", "--json")
+    again = said.json()
+    assert said.code == 0, said.err
+    assert again["metrics"]["mae_by_lead"] == decision["metrics"]["mae_by_lead"]
+    if decision["promoted"]:
+        assert not again["promoted"]
+        assert again["version"] is None
+        assert "champion, version 1" in again["verdict"]["sentence"]
+
+
+def test_the_registry_shows_versions_aliases_and_the_verdict(retrained):
+    listed = retrained.run("models", "list", "--json").json()["versions"]
+    shown = retrained.run("models", "show", "climate-seattle/1", "--json").json()
+    assert [version["model"] for version in listed] == ["climate-seattle"]
+    assert shown["aliases"] == listed[0]["aliases"]
+    assert "| persistence |" in shown["description"]
+    assert shown["tags"]["verdict"].startswith(("Promoted", "Refused"))
+
+
+def test_models_show_says_what_a_person_reads(retrained):
+    said = retrained.run("models", "show", "climate-seattle/1")
+    assert said.code == 0
+    assert "Checks of the gate" in said.out
+
+
+def test_promote_runs_the_gate_again_and_a_champion_passes_it(retrained):
+    said = retrained.run("models", "promote", "climate-seattle@champion", "--json")
+    assert said.code == 0, said.err
+    assert said.json()["promoted"] is True
+
+
+def test_promote_has_no_force_flag(retrained):
+    said = retrained.run("models", "promote", "climate-seattle/1", "--force")
+    assert said.code == 2
+
+
+def test_promote_refuses_a_version_that_does_not_exist(retrained):
+    said = retrained.run("models", "promote", "climate-seattle/99", "--json")
+    assert said.code == 1
+    assert json.loads(said.out)["error"]["code"] == "VERSION_UNKNOWN"
+    assert "Traceback" not in said.err
+
+
+def test_rollback_without_a_previous_champion_is_refused(retrained):
+    said = retrained.run("models", "rollback", "seattle")
+    assert said.code == 1
+    assert "NO_CHAMPION" in said.err
+
+
+def test_forecast_without_a_server_begins_after_the_last_admitted_day(retrained):
+    answer = retrained.run("forecast", "seattle", "--days", "3", "--json").json()
+    assert answer["origin"] == "2015-12-31"
+    assert answer["daily"]["time"] == ["2016-01-01", "2016-01-02", "2016-01-03"]
+    assert answer["daily_units"]["temperature_2m_mean"] == "°C"
+
+
+def test_a_changed_byte_of_the_champion_stops_the_forecast(retrained, tmp_path):
+    home = tmp_path / "home"
+    shutil.copytree(retrained.run.home, home)
+    graph = next((home / "published" / "climate-seattle").glob("1-*/model.onnx"))
+    content = bytearray(graph.read_bytes())
+    content[len(content) // 2] ^= 1
+    graph.write_bytes(content)
+    said = type(retrained.run)(home=home)("forecast", "seattle", "--json")
+    assert said.code == 1
+    assert said.json()["error"]["code"] == "MANIFEST_MISMATCH"
+
+
+def test_a_version_loads_with_plain_mlflow_where_torch_is_blocked(retrained):
+    script = f"""
+import sys
+sys.modules["torch"] = None
+import mlflow, numpy as np
+mlflow.set_tracking_uri("sqlite:///{retrained.run.home}/mlflow/mlflow.db")
+model = mlflow.pyfunc.load_model("models:/climate-seattle/1")
+feeds = {{"history": np.full((3, 60, 5), np.nan, np.float32), "origin": np.zeros(3, np.int64)}}
+feeds["history"][:, :, 0] = 9.0
+print(model.predict(feeds)["quantiles"].shape)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.stdout.strip().endswith("(3, 7, 9)"), done.stderr
+
+
+def test_a_csv_of_fewer_rows_than_a_window_is_too_short(gatecast, tmp_path):
+    rows = "\n".join(
+        f"2020-01-{day:02},{10 + day % 7},{60 + day % 11},{3 + day % 5},{1010 + day % 6}"
+        for day in range(1, 31)
+    )
+    short = tmp_path / "short.csv"
+    short.write_text(f"date,meantemp,humidity,wind_speed,meanpressure\n{rows}\n")
+    said = gatecast("retrain", "delhi", "--csv", short, "--json")
+    error = said.json()["error"]
+    assert said.code == 1
+    assert error["code"] == "SERIES_TOO_SHORT"
+    assert (error["expected"], error["found"]) == ("at least 67 steps", "30")
+
+
+def test_refused_data_names_the_report_and_leaves_no_champion(gatecast, tmp_path):
+    wrong = tmp_path / "wrong.csv"
+    wrong.write_text("date,temp\n2020-01-01,5\n")
+    said = gatecast("retrain", "delhi", "--csv", wrong, "--json")
+    assert said.code == 1
+    assert said.json()["error"]["code"] == "SOURCE_FORMAT"
+    assert not (gatecast.home / "published").exists()
+    assert not (gatecast.home / "stations").exists()
+
+
+def test_a_wrong_call_ends_with_two(gatecast):
+    assert gatecast("retrain", "seattle", "--preset", "perfect").code == 2
+    assert gatecast("no-such-verb").code == 2
+
+
+def test_an_unknown_dataset_names_the_known_ones(gatecast):
+    said = gatecast("retrain", "atlantis", "--json")
+    assert said.code == 1
+    assert said.json()["error"]["code"] == "DATASET_UNKNOWN"
+    assert "delhi, seattle" in said.err
+
+
+def test_a_start_is_refused_where_pickle_was_switched_on(gatecast):
+    said = gatecast("models", "list", MLFLOW_ALLOW_PICKLE_DESERIALIZATION="true")
+    assert said.code == 1
+    assert "PICKLE_ENABLED" in said.err

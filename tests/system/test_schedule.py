@@ -1,0 +1,107 @@
+"""The real Prefect server serves a cron deployment: a Scheduled run appears, one completes."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import contextmanager, suppress
+
+import pytest
+
+from pipelines.commands.schedule import port_free
+
+pytestmark = [pytest.mark.system, pytest.mark.xdist_group("schedule")]
+
+
+def ask(address, path, content):
+    request = urllib.request.Request(
+        f"{address}{path}",
+        data=json.dumps(content).encode(),
+        headers={"content-type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=10) as response:
+        return json.loads(response.read())
+
+
+@contextmanager
+def scheduled(home, *words):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "gatecast", "--home", str(home), "schedule", "seattle"]
+    log = (home.parent / "schedule.log").open("wb")
+    process = subprocess.Popen(
+        [*command, "--preset", "quick", "--port", str(port), *words],
+        stdout=log,
+        stderr=log,
+        cwd=home.parent,
+        env={**os.environ, "PREFECT_RUNNER_POLL_FREQUENCY": "2"},
+        start_new_session=True,
+    )
+    try:
+        yield f"http://127.0.0.1:{port}/api", process
+        process.send_signal(signal.SIGINT)
+        process.wait(60)
+    finally:
+        log.close()
+        with suppress(ProcessLookupError):
+            # Whatever is left of the session that this test started.
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def wait_for(what, seconds):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            found = what()
+        except OSError:
+            found = None
+        if found:
+            return found
+        time.sleep(0.5)
+    pytest.fail(f"not seen within {seconds} s")
+
+
+def test_a_served_cron_gives_scheduled_runs_and_a_run_completes(tmp_path):
+    with scheduled(tmp_path / "home", "--cron", "0 6 * * *") as (address, process):
+        runs = wait_for(
+            lambda: ask(
+                address,
+                "/flow_runs/filter",
+                {"flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}},
+            ),
+            seconds=120,
+        )
+        assert all(run["state_type"] == "SCHEDULED" for run in runs)
+        deployment = ask(address, "/deployments/filter", {})[0]
+        assert deployment["name"] == "retrain-seattle"
+        assert deployment["schedules"][0]["schedule"] == {
+            "cron": "0 6 * * *",
+            "timezone": "America/Los_Angeles",
+            "day_or": True,
+        }
+        assert deployment["concurrency_options"]["collision_strategy"] == "CANCEL_NEW"
+        made = ask(address, f"/deployments/{deployment['id']}/create_flow_run", {})
+
+        def ended():
+            run = ask(address, "/flow_runs/filter", {"flow_runs": {"id": {"any_": [made["id"]]}}})
+            state = run[0]["state_type"]
+            return state if state in {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"} else None
+
+        assert wait_for(ended, seconds=180) == "COMPLETED"
+        tasks = ask(address, "/task_runs/filter", {"sort": "EXPECTED_START_TIME_ASC"})
+        names = {task["name"].split("-")[0] for task in tasks}
+        assert names == {"land", "admit", "split", "fit", "judge", "publish", "promote"}
+        artifacts = ask(address, "/artifacts/filter", {})
+        assert {artifact["key"] for artifact in artifacts} == {
+            "data-seattle",
+            "leaderboard-seattle",
+            "decision-seattle",
+        }
+    assert process.returncode is not None
+    assert port_free(int(address.split(":")[2].split("/")[0]))
