@@ -14,6 +14,8 @@ app = App(
     print_error=True,
     exit_on_error=False,
     result_action="return_value",
+    # A flag that is off when it is left out needs no second spelling.
+    default_parameter=Parameter(negative=()),
 )
 data = App(name="data", help="Datasets: what is known, and landing their raw files.")
 models = App(name="models", help="The registry: versions, aliases, verdicts.")

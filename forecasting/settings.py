@@ -1,12 +1,14 @@
 """Say where things are kept: one home folder, and what may be moved out of it."""
 
 from pathlib import Path
+from tomllib import TOMLDecodeError
 
 from pydantic import Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 
@@ -68,11 +70,15 @@ def load_settings(**flags: object) -> Settings:
         flags: values given on the command line; None means not given.
 
     Raises:
-        SettingsInvalid: a value has the wrong type or range.
+        SettingsInvalid: a value has the wrong type or range, or the file is no TOML.
     """
     given = {name: value for name, value in flags.items() if value is not None}
     try:
         return Settings(**given)  # type: ignore[arg-type]
+    except TOMLDecodeError as error:
+        raise SettingsInvalid("gatecast.toml cannot be read", found=str(error)) from error
+    except SettingsError as error:
+        raise SettingsInvalid(f"a setting cannot be read: {error}") from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])

@@ -4,13 +4,21 @@ from collections.abc import Sequence
 from typing import cast
 
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
+from prefect.client.schemas.schedules import CronSchedule
 from prefect.deployments.runner import RunnerDeployment
-from prefect.schedules import Cron
+from prefect.schedules import Cron, Schedule
 from prefect.types.entrypoint import EntrypointType
 
+from forecasting.errors import GatecastError
 from pipelines.catalogue import find_dataset
 from pipelines.climate import retrain_climate
 from pipelines.commands.retrain import resolved
+
+
+class ScheduleInvalid(GatecastError):
+    """The cron fields or the time zone cannot be read."""
+
+    code = "SCHEDULE_INVALID"
 
 
 def deployments(
@@ -26,13 +34,14 @@ def deployments(
 
     Raises:
         DatasetUnknown, DatasetInvalid: a name cannot be used.
+        ScheduleInvalid: the fields or the zone cannot be read.
     """
     made: list[RunnerDeployment] = []
     for name in names:
         dataset = find_dataset(name)
         deployment = retrain_climate.to_deployment(
             name=f"retrain-{dataset.place.name}",
-            schedule=Cron(cron, timezone=timezone or dataset.place.timezone),
+            schedule=schedule_of(cron, timezone or dataset.place.timezone),
             parameters={"dataset": resolved(name), "preset": preset},
             description=f"Scheduled retraining of {dataset.title or dataset.name}",
             tags=["climate", dataset.place.name],
@@ -44,3 +53,21 @@ def deployments(
         )
         made.append(cast("RunnerDeployment", deployment))  # no event loop runs here
     return made
+
+
+def schedule_of(cron: str, timezone: str) -> Schedule:
+    """Return a schedule whose parts can be read.
+
+    Raises:
+        ScheduleInvalid: the fields or the zone cannot.
+    """
+    try:
+        # Made here for its checks only: Prefect looks at a zone when the deployment is made.
+        CronSchedule(cron=cron, timezone=timezone)
+        return Cron(cron, timezone=timezone)
+    except ValueError as error:
+        raise ScheduleInvalid(
+            "the schedule cannot be read",
+            expected="five cron fields and an IANA time zone",
+            found=f"{cron!r} in {timezone!r}",
+        ) from error

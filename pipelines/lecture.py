@@ -79,6 +79,7 @@ def fit_and_log(data_sha256: str, seed: int, as_lectured: bool, run_id: str) -> 
     report = lecture_report(model, data, as_lectured=as_lectured)
     client = connect(settings)
     log_training(client, run_id, series, data, fit)
+    tracking.log_metrics(client, run_id, tracking.flat_metrics(report["metrics"], "test"))
     log_predictions(client, run_id, model, data)
     version = register_lecture(client, series, data, model, report | {"run_id": run_id})
     for left in folder.glob("*"):

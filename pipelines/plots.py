@@ -25,7 +25,7 @@ def _panel(title: str, across: str, up: str) -> tuple[Figure, Any]:
 
 def plot_loss(histories: Mapping[str, Any]) -> Figure:
     """Draw training loss and early-stopping error by epoch, a line a member."""
-    figure, axes = _panel("Training", "epoch", "loss, and error on the early-stop block")
+    figure, axes = _panel("Training", "epoch", "loss, and error on the early-stop stretch")
     for position, fit in enumerate(histories.values()):
         epochs = [epoch["epoch"] for epoch in fit["history"]]
         first = position == 0

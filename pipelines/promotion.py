@@ -6,7 +6,7 @@ at, unless it is the champion's equal. Every other candidate is only logged with
 """
 
 import getpass
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -115,12 +115,23 @@ def decide(settings: Settings, folder: Path, judgement: Judgement, version: int 
         except ChampionMoved:
             graph = folder / judgement.cell / GRAPH
             champion, verdict = judge_against_champion(
-                settings, trial_of(settings, plan), plan.model, graph
+                settings, trial_of(settings, plan), plan.model, graph, itself=version
             )
         else:
             return Decision(model=plan.model, version=version, promoted=True, verdict=verdict)
+    if verdict.promoted:
+        verdict = _outrun(verdict)
     set_challenger(client, plan.model, version)
     return Decision(model=plan.model, version=version, promoted=False, verdict=verdict)
+
+
+def _outrun(verdict: Verdict) -> Verdict:
+    """Refuse a candidate that passed the gate each time, but never before the champion moved."""
+    sentence = (
+        f"Refused: the champion moved in each of {ATTEMPTS} attempts to promote. "
+        f"At the last judgement: {verdict.sentence}"
+    )
+    return replace(verdict, promoted=False, sentence=sentence)
 
 
 def smoke_test(files: Path) -> None:

@@ -91,9 +91,13 @@ def only_run(settings: Settings, station: str) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / f"retrain-{safe_name(station)}.lock", timeout=0)
     try:
-        with lock:
-            yield
+        lock.acquire()
     except TimeoutError as error:
         raise AlreadyRunning(
             f"station {station} is being retrained", expected="one run at a time"
         ) from error
+    # Outside the `try`: a time-out of the work itself is no other run.
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,9 +1,10 @@
 """Draw a forecast as a fan of intervals after the days observed: one SVG, no script."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-from xml.sax.saxutils import escape
+from xml.sax.saxutils import escape, quoteattr
 
 WIDTH, HEIGHT = 760, 320
 LEFT, RIGHT, TOP, BOTTOM = 48, 12, 34, 36
@@ -61,7 +62,7 @@ def fan_chart(answer: dict[str, Any], observed: Sequence[tuple[str, float | None
     parts = [
         (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
-            f'aria-label="{escape(title)}">'
+            f"aria-label={quoteattr(title)}>"
         ),
         f"<style>{STYLE}</style>",
         f'<text class="title" x="{LEFT}" y="18">{escape(title)}</text>',
@@ -71,7 +72,7 @@ def fan_chart(answer: dict[str, Any], observed: Sequence[tuple[str, float | None
         f'<polyline class="median" points="{_line(frame, len(observed), daily[median])}"/>',
         (
             f'<text x="{WIDTH - RIGHT}" y="18" text-anchor="end">'
-            f"{escape(model['name'])} version {model['version']}; 50, 80, 90 and 95 %</text>"
+            f"{escape(model['name'])} version {model['version']}; {_shares(median, others)}</text>"
         ),
         "</svg>",
     ]
@@ -83,12 +84,10 @@ def _grid(
 ) -> list[str]:
     """Return lines at round values, the labels of some days, and the line of the origin."""
     lines = []
-    step = next(s for s in (1, 2, 5, 10, 20, 50, 100, 200) if (frame.high - frame.low) / s <= 8)
-    first = int(frame.low // step + 1) * step
-    for value in range(first, int(frame.high) + 1, step):
+    for value in _round_values(frame.low, frame.high):
         y = f"{frame.y(value):.1f}"
         lines.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y}" y2="{y}"/>')
-        lines.append(f'<text x="{LEFT - 8}" y="{y}" dy="4" text-anchor="end">{value}</text>')
+        lines.append(f'<text x="{LEFT - 8}" y="{y}" dy="4" text-anchor="end">{value:g}</text>')
     labels = [label for label, _ in observed] + list(ahead)
     for day in range(0, len(labels), max(len(labels) // 6, 1)):
         x = f"{frame.x(day):.1f}"
@@ -99,6 +98,26 @@ def _grid(
     x = f"{frame.x(len(observed) - 1):.1f}"
     lines.append(f'<line class="origin" x1="{x}" x2="{x}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>')
     return lines
+
+
+def _round_values(low: float, high: float) -> list[float]:
+    """Return at most eight values between two others, a step of 1, 2 or 5 tens apart."""
+    ten = math.floor(math.log10((high - low) / 8))
+    steps = [digit * 10.0**power for power in (ten, ten + 1) for digit in (1, 2, 5)]
+    step = next(step for step in steps if (high - low) / step <= 8)
+    first = math.floor(low / step) + 1
+    places = range(first, math.ceil(high / step))
+    # Rounded to the step: 3 x 0.1 is not 0.3 in floating point.
+    return [round(place * step, max(-ten, 0)) for place in places]
+
+
+def _shares(median: str, others: Sequence[str]) -> str:
+    """Say which intervals are drawn, the narrowest first: `50, 80 and 95 %`."""
+    ends = [name.removeprefix(f"{median}_p").replace("_", ".") for name in others]
+    pairs = zip(ends[: len(ends) // 2], ends[::-1], strict=False)
+    shares = [f"{float(high) - float(low):g}" for low, high in pairs][::-1]
+    listed = " and ".join(filter(None, [", ".join(shares[:-1]), *shares[-1:]]))
+    return f"{listed} %" if listed else "median only"
 
 
 def _bands(frame: Frame, first: int, daily: dict[str, Any], others: Sequence[str]) -> list[str]:

@@ -1,5 +1,6 @@
 """Score forecasts at every origin of a block, by lead, over the targets that are known."""
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -7,6 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecasting.climate.windows import Windows
+
+#: What a rival's error of zero counts as, in the target's unit, so that skill stays finite.
+LEAST_ERROR = 1e-9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,13 +34,15 @@ class Scores:
 
 def score_points(windows: Windows, forecast: NDArray[np.floating]) -> Scores:
     """Score a point forecast: (origins, horizon) in the target's unit."""
-    error = forecast - windows.target.astype(np.float64)
-    mae = np.nanmean(np.abs(error), axis=0)
+    target = windows.target.astype(np.float64)
+    known = np.isfinite(target)
+    error = np.where(known, forecast - target, 0.0)
+    mae = _mean_over(np.abs(error), known)
     return Scores(
         mae_by_lead=_tuple(mae),
-        rmse_by_lead=_tuple(np.sqrt(np.nanmean(error**2, axis=0))),
+        rmse_by_lead=_tuple(np.sqrt(_mean_over(error**2, known))),
         mean_mae=float(mae.mean()),
-        origins=int(np.isfinite(error).any(axis=1).sum()),
+        origins=int(known.any(axis=1).sum()),
     )
 
 
@@ -54,7 +60,7 @@ def score_quantiles(
     target = windows.target.astype(np.float64)
     known = np.isfinite(target)
     low, high = quantiles[..., levels.index(0.1)], quantiles[..., levels.index(0.9)]
-    inside = np.where(known, (target >= low) & (target <= high), np.nan)
+    inside = (known & (target >= low) & (target <= high)).astype(np.float64)
     error = target[..., None] - quantiles
     steepness = np.asarray(levels)
     loss = np.maximum(steepness * error, (steepness - 1) * error)
@@ -63,8 +69,8 @@ def score_quantiles(
         rmse_by_lead=point.rmse_by_lead,
         mean_mae=point.mean_mae,
         origins=point.origins,
-        pinball=float(np.nanmean(loss)),
-        coverage_80_by_lead=_tuple(np.nanmean(inside, axis=0)),
+        pinball=float(loss[known].mean()) if known.any() else math.nan,
+        coverage_80_by_lead=_tuple(_mean_over(inside, known)),
     )
 
 
@@ -72,8 +78,23 @@ def skill(scores: Scores, rival: Scores) -> float:
     """Return 1 - MAE / rival's MAE over the horizon: 0 is no better, 1 is perfect.
 
     Source: Murphy (1988), Skill scores based on the mean square error, with the absolute one.
+
+    A rival without any error, as persistence on a constant column, leaves no room for skill.
     """
-    return 1.0 - scores.mean_mae / rival.mean_mae
+    if scores.mean_mae == rival.mean_mae:
+        return 0.0
+    return 1.0 - scores.mean_mae / max(rival.mean_mae, LEAST_ERROR)
+
+
+def _mean_over(numbers: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Average each lead over its known targets: (origins, horizon) to (horizon,).
+
+    Not `nanmean`: a forecast that is NaN where the target is known must spoil the score, or a
+    candidate would be rewarded for saying nothing where it is hard. NaN where no target is known.
+    """
+    counts = known.sum(axis=0)
+    total = np.where(known, numbers, 0.0).sum(axis=0)
+    return np.where(counts > 0, total / np.maximum(counts, 1), np.nan)
 
 
 def _tuple(numbers: NDArray[np.floating]) -> tuple[float, ...]:

@@ -30,7 +30,7 @@ class Trial:
     @property
     def calibration(self) -> Windows:
         """The origins on which a candidate is chosen."""
-        origins = self.window.origins(self.blocks.early_stop, self.blocks.calibration)
+        origins = self.window.origins(self.blocks.train, self.blocks.calibration)
         return cut(self.series, self.window, origins)
 
     @property

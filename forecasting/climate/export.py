@@ -5,7 +5,6 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import save as to_bytes
@@ -14,6 +13,7 @@ from torch.jit._trace import TracerWarning
 
 from forecasting.climate.windows import Windows, WindowSpec
 from forecasting.stores.files import write_bytes
+from forecasting.stores.graphs import open_graph
 
 #: The graph's names, the same in the registry's signature and in the API.
 HISTORY, ORIGIN, QUANTILES = "history", "origin", "quantiles"
@@ -62,11 +62,7 @@ class GraphForecaster:
     """A published graph on one thread of ONNX Runtime."""
 
     def __init__(self, path: Path) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        self.session = onnxruntime.InferenceSession(
-            path.read_bytes(), options, providers=["CPUExecutionProvider"]
-        )
+        self.session = open_graph(path)
 
     def __call__(
         self, history: NDArray[np.float32], origin: NDArray[np.int64]

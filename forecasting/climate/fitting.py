@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from forecasting.climate.model import ClimateForecaster, pinball
 from forecasting.climate.windows import Windows
+from forecasting.errors import SeriesTooShort
 from forecasting.training.loop import best_device
 
 #: Weight of the centre's Huber loss beside the pinball loss over all levels.
@@ -19,14 +20,23 @@ HUBER_TURN = 1.0
 
 
 class MemberTask:
-    """One member on the windows of the train block, scored on those of the early-stop block."""
+    """One member on the windows of the train block, scored on those of its early-stop stretch.
+
+    Windows of the train block with a target in that stretch are left out of the training.
+
+    Raises:
+        SeriesTooShort: a block has no window with a known target.
+    """
 
     def __init__(
         self, model: ClimateForecaster, train: Windows, early_stop: Windows, batch: int
     ) -> None:
+        _require_targets(train, "training")
+        _require_targets(early_stop, "the early stop")
         self.device = best_device()
         self._model = model.to(self.device)
         self.train, self.early_stop, self.batch = train, early_stop, batch
+        self.usable = apart(train, early_stop) & train.target_observed.any(axis=1)
         self.levels = torch.tensor(model.spec.levels, device=self.device)
         self.centre = model.spec.levels.index(0.5)
 
@@ -37,7 +47,7 @@ class MemberTask:
 
     def batches(self, generator: torch.Generator) -> Iterable[NDArray[np.int64]]:
         """Yield the windows' positions in random order; windows without a target left out."""
-        usable = np.flatnonzero(self.train.target_observed.any(axis=1))
+        usable = np.flatnonzero(self.usable)
         order = torch.randperm(len(usable), generator=generator).numpy()
         for first in range(0, len(usable), self.batch):
             yield usable[order[first : first + self.batch]]
@@ -57,10 +67,28 @@ class MemberTask:
         return loss[known].mean(), carry
 
     def score(self) -> float:
-        """Return the mean absolute error of the median on the early-stop block, target's unit."""
+        """Return the mean absolute error of the median on the early-stop stretch, target's unit."""
         quantiles = predict(self._model, self.early_stop)
         error = np.abs(self.early_stop.target - quantiles[..., self.centre])
         return float(np.nanmean(error))
+
+
+def apart(train: Windows, early_stop: Windows) -> NDArray[np.bool_]:
+    """Mark the training windows that share no target with the early-stop windows."""
+    horizon = train.target.shape[1]
+    origins = np.asarray(train.origins)
+    first, last = early_stop.origins[0], early_stop.origins[-1]
+    kept: NDArray[np.bool_] = (origins <= first - horizon) | (origins >= last + horizon)
+    return kept
+
+
+def _require_targets(windows: Windows, use: str) -> None:
+    if not windows.target_observed.any():
+        raise SeriesTooShort(
+            f"no window with a known target for {use}",
+            expected="1 or more",
+            found=f"0 of {len(windows)}",
+        )
 
 
 def gather(

@@ -53,6 +53,11 @@ class LectureData:
     actual: Floats
 
     @property
+    def unit_range(self) -> float:
+        """What one scaled unit is worth, in the target's unit."""
+        return _range(self.low, self.high)
+
+    @property
     def shapes(self) -> tuple[list[list[int]], list[list[int]]]:
         """The shapes of the training and of the test arrays."""
         return (
@@ -77,11 +82,11 @@ def prepare(series: ClimateSeries, *, as_lectured: bool = False) -> LectureData:
     if split <= HISTORY or len(values) <= split:
         raise SeriesTooShort(
             "too few steps for the lecture's split",
-            expected=f"more than {math.ceil((HISTORY + 1) / TRAIN_SHARE)} steps",
+            expected=f"at least {math.ceil((HISTORY + 1) / TRAIN_SHARE)} steps",
             found=len(values),
         )
-    low, high = float(np.nanmin(seen)), float(np.nanmax(seen))
-    scaled = (values - low) / max(high - low, 1e-6)
+    low, high = _extremes(seen)
+    scaled = (values - low) / _range(low, high)
     train_inputs, train_targets, _ = _windows(scaled[: len(seen)], first=HISTORY)
     test_inputs, test_targets, rows = _windows(scaled, first=split)
     return LectureData(
@@ -94,6 +99,17 @@ def prepare(series: ClimateSeries, *, as_lectured: bool = False) -> LectureData:
         dates=series.seconds[rows],
         actual=values[rows],
     )
+
+
+def _extremes(seen: Floats) -> tuple[float, float]:
+    """Return the least and the largest known value; (0, 0) where nothing is known."""
+    known = seen[np.isfinite(seen)]
+    return (float(known.min()), float(known.max())) if known.size else (0.0, 0.0)
+
+
+def _range(low: float, high: float) -> float:
+    """Return the distance of the extremes; a constant column must not divide by zero."""
+    return max(high - low, 1e-6)
 
 
 def _windows(scaled: Floats, first: int) -> tuple[Floats, Floats, NDArray[np.int64]]:
@@ -150,7 +166,7 @@ class LectureTask:
         self._model = model
         self.inputs = torch.from_numpy(np.ascontiguousarray(data.train_inputs))
         self.targets = torch.from_numpy(np.ascontiguousarray(data.train_targets))
-        self.unit_range = data.high - data.low
+        self.unit_range = data.unit_range
 
     @property
     def model(self) -> nn.Module:
@@ -208,7 +224,7 @@ class LectureForecaster(nn.Module):
     def __init__(self, model: LectureModel, data: LectureData) -> None:
         super().__init__()
         self.model = model
-        self.low, self.range = data.low, max(data.high - data.low, 1e-6)
+        self.low, self.range = data.low, data.unit_range
 
     def forward(self, history: Tensor, origin: Tensor) -> Tensor:
         """Return the next value in the target's unit: (batch, 1, 1)."""
@@ -221,7 +237,7 @@ def predict_test(model: LectureModel, data: LectureData) -> Floats:
     """Return the predictions of the test quarter in the target's unit: (windows,)."""
     with torch.no_grad():
         scaled = model(torch.from_numpy(np.ascontiguousarray(data.test_inputs)))
-    predicted: Floats = scaled.squeeze(1).numpy() * (data.high - data.low) + data.low
+    predicted: Floats = scaled.squeeze(1).numpy() * data.unit_range + data.low
     return predicted
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Literal, cast
 
 import numpy as np
 import torch
@@ -20,9 +20,19 @@ from forecasting.recurrent import CoreSpec, RecurrentCore
 LEVELS = (0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975)
 
 
+#: How a member looks at its history: from its own mean, or from what is usual.
+View = Literal["departure", "level"]
+
+
 @dataclass(frozen=True, kw_only=True)
 class ForecasterSpec:
-    """The shape of a quantile forecaster: its core's cell and widths, and what it reads."""
+    """The shape of a quantile forecaster: its core's cell and widths, and what it reads.
+
+    With the view `departure` the core reads departures from each variable's own mean over the
+    history and never a level; with `level` it reads anomalies from what is usual. Where a year
+    keeps to the climatology the level helps, where it does not it misleads: an ensemble of
+    both was never far from the better one on the validation years of two stations.
+    """
 
     cell: str
     widths: tuple[int, ...]
@@ -32,6 +42,7 @@ class ForecasterSpec:
     step_seconds: int
     dropout: float = 0.0
     head: int = 32
+    view: View = "departure"
     levels: tuple[float, ...] = LEVELS
 
     def __post_init__(self) -> None:
@@ -42,19 +53,29 @@ class ForecasterSpec:
 
     @property
     def features(self) -> int:
-        """Inputs of the core at each step: value, change, mask per variable, and calendar."""
-        return 3 * self.variables + calendar.width(self.step_seconds)
+        """Inputs of the core at each step: departure and mask per variable, and calendar."""
+        return 2 * self.variables + calendar.width(self.step_seconds)
 
 
 class ClimateForecaster(nn.Module):
     """Quantiles of the target's residual on its last observation, for all leads at once.
+
+    The forecast starts from a simple rival and says how far to go from it. A member that reads
+    levels starts from damped anomaly persistence; one that reads departures from the last
+    observation moved along the climatology's slope, which no shift of the climate misleads.
 
     `forward(history, origin)` speaks physical units: history (batch, history, variables)
     float32 with NaN for gaps, origin (batch,) int64 seconds of the last history step;
     it returns (batch, horizon, levels) in the target's unit, ascending along the levels.
     """
 
-    def __init__(self, spec: ForecasterSpec, scaler: Scaler, climatology: Climatology) -> None:
+    def __init__(
+        self,
+        spec: ForecasterSpec,
+        scaler: Scaler,
+        climatology: Climatology,
+        damping: NDArray[np.float64] | None = None,
+    ) -> None:
         super().__init__()
         self.spec = spec
         self.core = RecurrentCore(
@@ -67,15 +88,16 @@ class ClimateForecaster(nn.Module):
         )
         ahead = spec.window.horizon * calendar.width(spec.step_seconds)
         self.dropout = nn.Dropout(spec.dropout)
-        self.hidden = nn.Linear(self.core.width + ahead + 2, spec.head)
+        self.hidden = nn.Linear(self.core.width + ahead + spec.variables, spec.head)
         self.out = nn.Linear(spec.head, spec.window.horizon * len(spec.levels))
         # A forecast that starts as persistence with narrow quantiles learns from there.
         nn.init.normal_(self.out.weight, std=0.01)
         self._keep("mean", scaler.mean)
         self._keep("deviation", scaler.deviation)
-        self._keep("change", scaler.change)
         self._keep("spread", scaler.spread)
         self._keep("usual", np.concatenate([[climatology.intercept], climatology.weights]))
+        whole = np.ones(spec.window.horizon)
+        self._keep("damping", whole if damping is None or spec.view != "level" else damping)
         steps = np.arange(1 - spec.window.history, 1 + spec.window.horizon)
         self.register_buffer("offsets", torch.from_numpy(steps * spec.step_seconds))
 
@@ -88,47 +110,48 @@ class ClimateForecaster(nn.Module):
         labels = origin.unsqueeze(1) + cast("Tensor", self.offsets)
         waves = calendar.phases(labels, spec.step_seconds)  # (batch, history + horizon, waves)
         usual = self._climatology(waves)  # (batch, history + horizon)
-        last = self._last_known(history, usual[:, :steps])
-        outputs, _ = self.core(self._features(history, waves[:, :steps]))
-        anomaly = (last - usual[:, steps - 1]) / self._of_target("deviation")
-        drift = (usual[:, steps:].mean(dim=1) - last) / self._of_target("deviation")
-        seen = torch.cat(
-            [
-                self.dropout(outputs[:, -1]),
-                waves[:, steps:].flatten(1),
-                anomaly.unsqueeze(1),
-                drift.unsqueeze(1),
-            ],
-            dim=1,
-        )
-        raw = self.out(functional.silu(self.hidden(seen)))
+        last, usual_then = self._last_known(history, usual[:, :steps])
+        departures, known = self._departures(history, usual[:, :steps])
+        features = torch.cat([departures, known, waves[:, :steps]], dim=-1)
+        outputs, _ = self.core(features)
+        seen = [self.dropout(outputs[:, -1]), waves[:, steps:].flatten(1), departures[:, -1]]
+        raw = self.out(functional.silu(self.hidden(torch.cat(seen, dim=1))))
         raw = raw.view(-1, spec.window.horizon, len(spec.levels))  # (batch, horizon, levels)
+        anomaly = (last - usual_then).unsqueeze(1)
+        start = usual[:, steps:] + anomaly * cast("Tensor", self.damping)
         spread = cast("Tensor", self.spread).view(1, -1, 1)
-        return last.view(-1, 1, 1) + self._ascending(raw) * spread
+        return start.unsqueeze(-1) + self._ascending(raw) * spread
 
-    def _features(self, history: Tensor, waves: Tensor) -> Tensor:
-        """Scale the history: (batch, history, features). A gap reads as usual, with its mask."""
+    def _departures(self, history: Tensor, usual: Tensor) -> tuple[Tensor, Tensor]:
+        """Return scaled departures and mask, (batch, history, variables) each; 0 at a gap."""
         known = torch.isfinite(history)
-        filled = torch.where(known, history, cast("Tensor", self.mean))
-        scaled = (filled - cast("Tensor", self.mean)) / cast("Tensor", self.deviation)
-        both = known[:, 1:] & known[:, :-1]
-        change = (filled[:, 1:] - filled[:, :-1]) / cast("Tensor", self.change)
-        change = functional.pad(torch.where(both, change, 0.0), (0, 0, 1, 0))
-        return torch.cat([scaled, change, known.to(scaled.dtype), waves], dim=-1)
+        usual_of_all = cast("Tensor", self.mean).expand_as(history).clone()
+        usual_of_all[:, :, self.spec.target] = usual
+        scaled = torch.where(known, history - usual_of_all, 0.0) / cast("Tensor", self.deviation)
+        mask = known.to(scaled.dtype)
+        if self.spec.view == "level":
+            return scaled, mask
+        mean = scaled.sum(dim=1, keepdim=True) / mask.sum(dim=1, keepdim=True).clamp(min=1)
+        return torch.where(known, scaled - mean, 0.0), mask
 
     def _climatology(self, waves: Tensor) -> Tensor:
         """Return the target's usual value at each label: (batch, labels)."""
         usual = cast("Tensor", self.usual)
         return usual[0] + (waves * usual[1:]).sum(dim=-1)
 
-    def _last_known(self, history: Tensor, usual: Tensor) -> Tensor:
-        """Return the target's last observed value: (batch,); the usual one where there is none."""
+    def _last_known(self, history: Tensor, usual: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the target's last observed value and the usual one on that day: (batch,) each.
+
+        Without any observation both are what is usual at the origin.
+        """
         target = history[:, :, self.spec.target]
         known = torch.isfinite(target)
         places = torch.arange(1, target.shape[1] + 1, device=target.device)
         place = (known * places).max(dim=1).values  # 0 where nothing is known
-        value = target.gather(1, (place - 1).clamp(min=0).unsqueeze(1)).squeeze(1)
-        return torch.where(place > 0, value, usual[:, -1])
+        index = torch.where(place > 0, place - 1, target.shape[1] - 1).unsqueeze(1)
+        usual_then = usual.gather(1, index).squeeze(1)
+        value = target.gather(1, index).squeeze(1)
+        return torch.where(place > 0, value, usual_then), usual_then
 
     def _ascending(self, raw: Tensor) -> Tensor:
         """Build quantiles outward from the median by positive steps, so that none cross."""
@@ -137,9 +160,6 @@ class ClimateForecaster(nn.Module):
         above = functional.softplus(raw[..., middle + 1 :]).cumsum(dim=-1)
         below = functional.softplus(raw[..., :middle].flip(-1)).cumsum(dim=-1).flip(-1)
         return torch.cat([centre - below, centre, centre + above], dim=-1)
-
-    def _of_target(self, name: str) -> Tensor:
-        return cast("Tensor", getattr(self, name))[self.spec.target]
 
 
 class Ensemble(nn.Module):

@@ -7,14 +7,18 @@ from pathlib import Path
 import torch
 from safetensors.torch import load as from_bytes
 
+from forecasting.climate.baselines import fit_baselines
 from forecasting.climate.export import write_weights
 from forecasting.climate.fitting import MemberTask
-from forecasting.climate.model import ClimateForecaster, Ensemble, ForecasterSpec
-from forecasting.climate.scaling import fit_climatology, fit_scaler
+from forecasting.climate.model import ClimateForecaster, Ensemble, ForecasterSpec, View
+from forecasting.climate.scaling import fit_scaler
 from forecasting.climate.series import ClimateSeries
 from forecasting.climate.windows import Blocks, WindowSpec, cut
 from forecasting.errors import ModelInvalid
 from forecasting.training.loop import Epoch, Fit, TrainingSpec, train
+
+#: Members take turns: those of even seeds read levels, those of odd ones departures.
+VIEWS: tuple[View, ...] = ("level", "departure")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +51,7 @@ class Recipe:
 
 #: The presets of `gatecast retrain`; the lecture's own model has a module of its own.
 RECIPES = {
-    "default": Recipe(name="default", members=5),
+    "default": Recipe(name="default", members=6),
     "quick": Recipe(name="quick", members=1),
 }
 
@@ -89,14 +93,13 @@ class Fitting:
             step_seconds=int(series.step.total_seconds()),
             dropout=self.recipe.dropout,
             head=self.recipe.head,
+            view=VIEWS[seed % len(VIEWS)],
         )
+        scaler = fit_scaler(series, rows, self.window.horizon)
+        simple = fit_baselines(series, rows, self.window.horizon)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            return ClimateForecaster(
-                spec,
-                fit_scaler(series, rows, self.window.horizon),
-                fit_climatology(series, rows),
-            )
+            return ClimateForecaster(spec, scaler, simple.climatology, simple.damping)
 
     def fit_member(
         self, seed: int, folder: Path, watch: Callable[[Epoch], None] | None = None
@@ -106,12 +109,11 @@ class Fitting:
         A member whose training was cut off is resumed from its last whole checkpoint, and
         one that was finished is not trained again.
         """
-        train_origins = self.window.origins(0, self.blocks.train)
-        stop_origins = self.window.origins(self.blocks.train, self.blocks.early_stop)
+        stop = self.blocks.stretch(seed, self.window)
         task = MemberTask(
             self.build(seed),
-            cut(self.series, self.window, train_origins),
-            cut(self.series, self.window, stop_origins),
+            cut(self.series, self.window, self.window.origins(0, self.blocks.train)),
+            cut(self.series, self.window, self.window.origins(stop.start, stop.stop)),
             self.recipe.batch,
         )
         fit = train(

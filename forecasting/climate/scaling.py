@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from forecasting.climate.calendar import design
 from forecasting.climate.series import ClimateSeries
+from forecasting.errors import SeriesTooShort
 
 #: Least standard deviation, in the variable's unit: a constant column must not divide by zero.
 SIGMA_FLOOR = 1e-3
@@ -19,13 +20,11 @@ HARMONIC_RIDGE = 1e-3
 class Scaler:
     """Mean and standard deviation per variable, in its unit: (variables,) each.
 
-    `change` is the standard deviation of the step-to-step difference, (variables,);
-    `spread` that of the target's change from an origin to each lead, (horizon,).
+    `spread`, (horizon,), is that of the target's change from an origin to each lead.
     """
 
     mean: NDArray[np.float64]
     deviation: NDArray[np.float64]
-    change: NDArray[np.float64]
     spread: NDArray[np.float64]
 
 
@@ -37,7 +36,6 @@ def fit_scaler(series: ClimateSeries, rows: int, horizon: int) -> Scaler:
     return Scaler(
         mean=np.array([_mean(column) for column in values.T]),
         deviation=np.array([_deviation(column) for column in values.T]),
-        change=np.array([_deviation(np.diff(column)) for column in values.T]),
         spread=np.array(spread),
     )
 
@@ -70,12 +68,19 @@ class Climatology:
 def fit_climatology(series: ClimateSeries, rows: int, column: int | None = None) -> Climatology:
     """Fit harmonics of the calendar to a column (the target's when None) of the first `rows`.
 
+    Raises:
+        SeriesTooShort: nothing is known of the column in those rows.
+
     Source: harmonic analysis by least squares, as in Wilks, Statistical Methods in the
     Atmospheric Sciences, chapter on time series.
     """
     step = int(series.step.total_seconds())
     values = series.values[:rows, series.target_column if column is None else column]
     known = np.isfinite(values)
+    if not known.any():
+        raise SeriesTooShort(
+            "no observation to fit a climatology on", expected="1 or more", found=f"0 of {rows}"
+        )
     waves = design(series.seconds[:rows][known], step)
     matrix = np.column_stack([np.ones(len(waves)), waves])
     penalty = HARMONIC_RIDGE * len(waves) * np.eye(matrix.shape[1])

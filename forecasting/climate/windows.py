@@ -15,6 +15,10 @@ Cell = TypeVar("Cell", bound=np.generic)
 #: Fewest origins of the gate block: half a year of daily forecasts.
 GATE_ORIGINS = 180
 
+#: Stretches of the train block on which members stop early in turn: about one a season and
+#: a half in four years, so that no season is every member's judge.
+STRETCHES = 6
+
 
 @dataclass(frozen=True, kw_only=True)
 class WindowSpec:
@@ -126,29 +130,57 @@ def _slide(rows: NDArray[Cell], steps: int) -> NDArray[Cell]:
 class Blocks:
     """Where each use of the series ends, in rows; by time, later uses never seen by earlier.
 
-    train, then early stop, then calibration, then gate, each up to and without its border.
+    train, then calibration, then gate, each up to and without its border. Each member stops
+    early on a stretch of the train block that is its own and that it is not trained on.
     """
 
     train: int
-    early_stop: int
     calibration: int
     gate: int
 
     @classmethod
     def of(cls, rows: int, spec: WindowSpec) -> "Blocks":
-        """Divide a series: the gate takes 15 % but at least 180 origins, calibration the same.
+        """Divide a series: the gate takes 15 % but at least 180 origins, calibration 10 %.
 
         Raises:
-            SeriesTooShort: the train block could not hold one window for each step of a history.
+            SeriesTooShort: the train block could not hold a stretch for each early stop.
         """
-        judged = max(round(0.15 * rows), GATE_ORIGINS + spec.horizon - 1)
-        early_stop = max(round(0.10 * rows), spec.horizon + 30)
-        needed = 2 * judged + early_stop + 2 * spec.history + spec.horizon
-        if rows < needed:
+        judged, chosen = _shares(rows, spec)
+        train = rows - judged - chosen
+        if train < _least_train(spec):
             raise SeriesTooShort(
-                "too few steps to train, calibrate and judge on rows apart",
-                expected=f"at least {needed} steps",
+                "too few steps to train, choose and judge on rows apart",
+                expected=f"at least {_enough(rows, spec)} steps",
                 found=rows,
             )
-        train = rows - 2 * judged - early_stop
-        return cls(train=train, early_stop=train + early_stop, calibration=rows - judged, gate=rows)
+        return cls(train=train, calibration=rows - judged, gate=rows)
+
+    def stretch(self, turn: int, spec: WindowSpec) -> range:
+        """Return the rows on which a member stops early; turn 0 is the latest stretch."""
+        place = STRETCHES - 1 - turn % STRETCHES
+        long = self.train - spec.history
+        return range(
+            spec.history + long * place // STRETCHES,
+            spec.history + long * (place + 1) // STRETCHES,
+        )
+
+
+def _shares(rows: int, spec: WindowSpec) -> tuple[int, int]:
+    """Return the rows of the gate and those of the calibration."""
+    judged = max(round(0.15 * rows), GATE_ORIGINS + spec.horizon - 1)
+    return judged, max(round(0.10 * rows), spec.horizon + 60)
+
+
+def _least_train(spec: WindowSpec) -> int:
+    """Return the rows of the least train block: a history, and two horizons a stretch."""
+    return 2 * spec.history + 2 * STRETCHES * spec.horizon
+
+
+def _enough(rows: int, spec: WindowSpec) -> int:
+    """Return the next length that can be divided; the shares grow with it."""
+    while True:
+        judged, chosen = _shares(rows, spec)
+        needed = judged + chosen + _least_train(spec)
+        if rows >= needed:
+            return rows
+        rows = needed

@@ -87,7 +87,7 @@ def verify_manifest(folder: Path, expected_sha256: str | None = None) -> None:
     digest = hashlib.sha256(content).hexdigest()
     if expected_sha256 is not None and digest != expected_sha256:
         raise ManifestMismatch("another manifest", expected=expected_sha256, found=digest)
-    named: dict[str, str] = json.loads(content)
+    named = _parse_manifest(content)
     present = manifest_of(folder)
     wrong = sorted(
         name for name in named.keys() | present.keys() if named.get(name) != present.get(name)
@@ -98,6 +98,18 @@ def verify_manifest(folder: Path, expected_sha256: str | None = None) -> None:
             expected=named.get(wrong[0], "no such file"),
             found=present.get(wrong[0], "no such file"),
         )
+
+
+def _parse_manifest(content: bytes) -> dict[str, str]:
+    try:
+        named = json.loads(content)
+    except ValueError as error:
+        raise ManifestMismatch("the manifest is no JSON", expected=MANIFEST) from error
+    if not isinstance(named, dict):
+        raise ManifestMismatch(
+            "the manifest is another thing", expected="sums by file name", found=type(named)
+        )
+    return named
 
 
 def pointer_path(root: Path, model: str) -> Path:
@@ -123,13 +135,8 @@ def publish(root: Path, files: Path, *, version: int, alias: str, run_id: str) -
     manifest_sha256 = sha256(files / MANIFEST)
     home = pointer_path(root, card.model).parent
     folder = f"{version}-{manifest_sha256[:12]}"
-    if not (home / folder).is_dir():
-        home.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=home, prefix=".tmp-"))
-        shutil.copytree(files, temporary, dirs_exist_ok=True)
-        temporary.chmod(0o755)
-        temporary.replace(home / folder)
-        sync_folder(home)
+    if not _is_whole(home / folder, manifest_sha256):
+        _put(files, home / folder)
     pointer = Pointer(
         model=card.model,
         version=version,
@@ -140,6 +147,30 @@ def publish(root: Path, files: Path, *, version: int, alias: str, run_id: str) -
     )
     write_json(pointer_path(root, card.model), asdict(pointer))
     return pointer
+
+
+def _is_whole(folder: Path, manifest_sha256: str) -> bool:
+    """Say whether an earlier publication of the same version can be used as it lies."""
+    try:
+        verify_manifest(folder, manifest_sha256)
+    except ManifestMismatch:
+        return False
+    return True
+
+
+def _put(files: Path, folder: Path) -> None:
+    """Copy a version's files into place by rename, over what the disk may have spoilt."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".tmp-"))
+    try:
+        shutil.copytree(files, temporary, dirs_exist_ok=True)
+        temporary.chmod(0o755)
+        shutil.rmtree(folder, ignore_errors=True)
+        temporary.replace(folder)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    sync_folder(folder.parent)
 
 
 def withdraw(root: Path, model: str) -> None:

@@ -52,7 +52,9 @@ def save(folder: Path, checkpoint: Checkpoint) -> Path:
     digest = hashlib.sha256(content).hexdigest()[:16]
     path = folder / f"epoch-{checkpoint.epoch:06d}-{digest}.safetensors"
     write_bytes(path, content)
-    for old in _newest_first(folder)[KEPT:]:
+    # A training that gives up in an epoch writes the one before it again: only that one counts.
+    same = [old for old in folder.glob(f"epoch-{checkpoint.epoch:06d}-*") if old != path]
+    for old in same + _newest_first(folder)[KEPT + len(same) :]:
         old.unlink(missing_ok=True)
     return path
 

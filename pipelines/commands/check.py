@@ -1,12 +1,10 @@
 """The verb `check`: land a dataset, put it through the data checks, and say what they found."""
 
-from pathlib import Path
-
 from data_checks.gate import admit
 from data_checks.verdict import Admission
 from forecasting.settings import load_settings
 from pipelines.catalogue import find_dataset
-from pipelines.commands.output import print_json, print_line, print_table, progress
+from pipelines.commands.output import Files, print_json, print_line, print_table, progress
 from pipelines.sources.landing import land
 
 ADMITTED, REFUSED = 0, 1
@@ -15,7 +13,7 @@ ADMITTED, REFUSED = 0, 1
 MOST_FINDINGS = 40
 
 
-def check(name_or_toml: str, *, csv: list[Path] | None = None, json: bool = False) -> int:
+def check(name_or_toml: str, *, csv: Files = None, json: bool = False) -> int:
     """Check a dataset and write the report; ends with 0 when admitted and 1 when refused.
 
     Args:

@@ -2,12 +2,11 @@
 
 import hashlib
 from collections.abc import Sequence
-from pathlib import Path
 
 from data_checks.declaration import Dataset
 from forecasting.settings import load_settings
 from pipelines.catalogue import find_dataset, shipped_datasets
-from pipelines.commands.output import print_json, print_line, print_table, progress
+from pipelines.commands.output import Files, print_json, print_line, print_table, progress
 from pipelines.sources.landing import RawFile, land, landed
 
 
@@ -31,7 +30,7 @@ def list_datasets(*, json: bool = False) -> None:
     print_table("Datasets", columns, [[entry[column] for column in columns] for entry in entries])
 
 
-def pull(name: str, *, csv: list[Path] | None = None, json: bool = False) -> None:
+def pull(name: str, *, csv: Files = None, json: bool = False) -> None:
     """Land a dataset's raw files: read once, kept unchanged under their own SHA-256.
 
     Args:

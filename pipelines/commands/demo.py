@@ -9,10 +9,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from forecasting.errors import GatecastError
+from forecasting.errors import GatecastError, NoChampion
 from forecasting.settings import Settings, load_settings
+from forecasting.stores.published import read_pointer
 from pipelines.commands.output import print_json, print_line, print_table
 from pipelines.commands.retrain import print_decision, run_flow
 from pipelines.environment import prepare
@@ -29,18 +30,23 @@ class ApiUnavailable(GatecastError):
     code = "API_UNAVAILABLE"
 
 
-def demo(*, preset: str = "default", json: bool = False) -> None:
+def demo(*, preset: Literal["default", "quick"] = "default", json: bool = False) -> None:
     """Retrain on the packaged data, start the API, ask it for a forecast, print it.
 
     Args:
         preset: `default`, or `quick` for one seed a cell.
         json: print one JSON object.
+
+    Raises:
+        NoChampion: the gate let nobody through.
+        ApiUnavailable: the API gave no forecast.
     """
     began = time.perf_counter()
     settings = load_settings()
     prepare(settings)
     decision = run_flow(settings, STATION, [], preset, None)
     decision["seconds"] = round(time.perf_counter() - began, 1)
+    require_champion(settings, decision)
     with api(settings) as port:
         answer = ask(port, f"/v1/forecast?station={STATION}&forecast_days=7")
     champion = champion_tags(settings, answer["model"]["name"])
@@ -50,6 +56,22 @@ def demo(*, preset: str = "default", json: bool = False) -> None:
     print_decision(decision)
     print_forecast(answer, champion)
     print_places(settings, decision)
+
+
+def require_champion(settings: Settings, decision: dict[str, Any]) -> None:
+    """Say at once that there is nothing to serve, with the gate's reason, not after a wait.
+
+    Raises:
+        NoChampion: the candidate was refused, and no earlier one was promoted.
+    """
+    try:
+        read_pointer(settings.root, decision["model"])
+    except NoChampion as error:
+        raise NoChampion(
+            f"{decision['model']} has no champion to ask",
+            expected="a candidate that passes the gate",
+            found=decision["verdict"]["sentence"],
+        ) from error
 
 
 @contextmanager
@@ -144,9 +166,14 @@ def print_forecast(answer: dict[str, Any], champion: dict[str, str]) -> None:
 def print_places(settings: Settings, decision: dict[str, Any]) -> None:
     """Say where to look next."""
     home = "" if settings.root == Path("var").resolve() else f" --home {settings.root}"
+    programs = Path(sys.executable).parent
+    if programs.is_relative_to(Path.cwd()):
+        programs = programs.relative_to(Path.cwd())
     reports = sorted((settings.root / "reports").glob(f"{STATION}-*.html"))
     print_line("")
-    print_line(f"API:       gatecast{home} serve      then open http://127.0.0.1:8000/docs")
-    print_line(f"MLflow UI: mlflow ui --backend-store-uri {settings.tracking} --port 5000")
+    print_line(f"API:       {programs}/gatecast{home} serve  then open http://127.0.0.1:8000/docs")
+    print_line(
+        f"MLflow UI: {programs}/mlflow ui --backend-store-uri {settings.tracking} --port 5000"
+    )
     print_line(f"           run {decision['run_id']}")
     print_line(f"report:    {reports[-1] if reports else 'none'}")

@@ -1,8 +1,10 @@
 """The verb `doctor`: look at pins, ports and stores, and say what is wrong."""
 
 import shutil
+import sqlite3
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
@@ -10,7 +12,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from forecasting.errors import GatecastError
+from forecasting.errors import GatecastError, TrackingUnavailable
 from forecasting.settings import Settings, load_settings
 from forecasting.stores.published import published_models, read_pointer, verify_manifest
 from forecasting.stores.published import version_folder as folder_of
@@ -30,6 +32,9 @@ PORTS = {8000: "the API", 4200: "the Prefect server", 5000: "the MLflow UI"}
 LEAST_FREE_BYTES = 500 * 2**20
 
 FAILED = 1
+
+#: What a damaged store, or a JSON file of another shape, may raise.
+UNREADABLE = (GatecastError, OSError, ValueError, TypeError, LookupError, sqlite3.Error)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,7 +148,20 @@ def look_at_tracking(settings: Settings) -> Iterator[Finding]:
     if settings.tracking_uri is None and not (settings.root / "mlflow" / "mlflow.db").exists():
         yield Finding(name="tracking store", sound=True, found="none yet; retrain makes it")
         return
-    yield _asked("tracking store", lambda: ensure_store(settings))
+    yield _asked("tracking store", partial(_whole_store, settings))
+
+
+def _whole_store(settings: Settings) -> str:
+    address = ensure_store(settings)
+    if settings.tracking_uri is None:
+        database = settings.root / "mlflow" / "mlflow.db"
+        with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+            said = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+        if said != "ok":
+            raise TrackingUnavailable(
+                f"{database.name} is damaged", expected="ok of SQLite's own check", found=said
+            )
+    return address
 
 
 def look_at_models(settings: Settings) -> Iterator[Finding]:
@@ -167,8 +185,8 @@ def _last_day(settings: Settings, station: str) -> str:
 def _asked(name: str, question: Callable[[], str]) -> Finding:
     try:
         return Finding(name=name, sound=True, found=question())
-    except (GatecastError, OSError, ValueError, KeyError) as error:
-        return Finding(name=name, sound=False, found=str(error))
+    except UNREADABLE as error:
+        return Finding(name=name, sound=False, found=f"{type(error).__name__}: {error}")
 
 
 LOOKS = (

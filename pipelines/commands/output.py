@@ -4,11 +4,17 @@ import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Annotated
 
+from cyclopts import Parameter
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+#: `--csv` with one or more paths behind it.
+Files = Annotated[list[Path] | None, Parameter(consume_multiple=True)]
 
 #: Dates and numbers are at most so wide; such columns are not broken for a narrow terminal.
 NARROW = 12

@@ -4,15 +4,16 @@ import time
 from pathlib import Path
 from typing import Any, Literal
 
+from forecasting.errors import SettingsInvalid
 from forecasting.settings import Settings, load_settings
-from pipelines.commands.output import print_json, print_line, print_table
+from pipelines.commands.output import Files, print_json, print_line, print_table
 from pipelines.environment import prepare
 
 
 def retrain(
     name_or_toml: str = "seattle",
     *,
-    csv: list[Path] | None = None,
+    csv: Files = None,
     preset: Literal["default", "lecture", "quick"] = "default",
     seed: int | None = None,
     as_lectured: bool = False,
@@ -27,8 +28,13 @@ def retrain(
         seed: the random seed; the shipped one when left out.
         as_lectured: with `--preset lecture`, train on all rows as the lecture did; this leaks.
         json: print one JSON object.
+
+    Raises:
+        SettingsInvalid: `--as-lectured` was given with another preset.
     """
     began = time.perf_counter()
+    if as_lectured and preset != "lecture":
+        raise SettingsInvalid("--as-lectured goes with --preset lecture only", found=preset)
     settings = load_settings()
     prepare(settings)
     files = [str(path.expanduser().resolve()) for path in csv or ()]

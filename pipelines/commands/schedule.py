@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Literal
 from urllib.parse import urlsplit
 
 from rich.console import Console
@@ -32,7 +33,7 @@ def schedule(
     *names: str,
     cron: str = "0 6 * * *",
     timezone: str | None = None,
-    preset: str = "default",
+    preset: Literal["default", "quick"] = "default",
     port: int = 4200,
 ) -> None:
     """Retrain stations on schedule until the process is told to end.

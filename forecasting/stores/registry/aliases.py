@@ -5,7 +5,7 @@ import json
 import os
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,10 +15,16 @@ from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-from forecasting.errors import AlreadyRunning, GatecastError, NoChampion
+from forecasting.errors import AlreadyRunning, GatecastError, ManifestMismatch, NoChampion
 from forecasting.settings import Settings
 from forecasting.stores.files import safe_name
-from forecasting.stores.published import Pointer, publish, read_pointer
+from forecasting.stores.published import (
+    Pointer,
+    publish,
+    read_pointer,
+    verify_manifest,
+    version_folder,
+)
 from forecasting.stores.registry.versions import fetch, store_errors
 
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
@@ -120,9 +126,9 @@ def promote(
             client.set_registered_model_alias(move.model, CHAMPION, str(move.version))
             if alias_of(client, move.model, CHALLENGER) == move.version:
                 client.delete_registered_model_alias(move.model, CHALLENGER)
-        pointer = _publish(client, settings, move.model, move.version, files)
+        # Logged before it is published: what is cut off here, `heal` finds by its old pointer.
         record(settings.root, move, before=present)
-    return pointer
+        return _publish(client, settings, move.model, move.version, files)
 
 
 def set_challenger(client: MlflowClient, model: str, version: int) -> None:
@@ -149,7 +155,7 @@ def previous_champion(client: MlflowClient, model: str) -> tuple[int, int]:
 
 
 def heal(client: MlflowClient, settings: Settings, model: str) -> Pointer | None:
-    """Publish the registry's champion where the pointer names another version, or none.
+    """Publish the registry's champion where the pointer names another version, or spoilt files.
 
     The registry is the truth: this mends a promotion that was cut off before its pointer was
     written, and carries an alias set in the MLflow UI to the API. A missing alias leaves the
@@ -157,7 +163,7 @@ def heal(client: MlflowClient, settings: Settings, model: str) -> Pointer | None
     """
     with promotion_lock(settings, model), tempfile.TemporaryDirectory() as scratch:
         champion = alias_of(client, model, CHAMPION)
-        if champion is None or champion == _published(settings.root, model):
+        if champion is None or _stands(settings.root, model, champion):
             return None
         files = fetch(client, model, champion, Path(scratch))
         before = _published(settings.root, model)
@@ -167,7 +173,7 @@ def heal(client: MlflowClient, settings: Settings, model: str) -> Pointer | None
             version=champion,
             judged_against=before,
             who="registry",
-            why="the alias in the registry had moved; the pointer follows it",
+            why="the pointer or its files were not those of the registry's alias",
         )
         record(settings.root, move, before=before)
     return pointer
@@ -178,6 +184,16 @@ def _published(root: Path, model: str) -> int | None:
         return read_pointer(root, model).version
     except NoChampion:
         return None
+
+
+def _stands(root: Path, model: str, version: int) -> bool:
+    """Say whether the version is the published one and every byte of it is there."""
+    try:
+        pointer = read_pointer(root, model)
+        verify_manifest(version_folder(root, pointer), pointer.manifest_sha256)
+    except (NoChampion, ManifestMismatch):
+        return False
+    return pointer.version == version
 
 
 def _publish(
@@ -192,7 +208,8 @@ def record(root: Path, move: Move, *, before: int | None) -> None:
     """Append one line to the promotion log; each line carries the digest of the one before."""
     path = root / "promotions.jsonl"
     with FileLock(root / "locks" / "promotions.lock", timeout=LOCK_WAIT):
-        lines = path.read_bytes().splitlines() if path.exists() else []
+        content = path.read_bytes() if path.exists() else b""
+        lines = content.splitlines()
         entry: dict[str, Any] = {
             "time": datetime.now(UTC).isoformat(),
             "model": move.model,
@@ -203,12 +220,18 @@ def record(root: Path, move: Move, *, before: int | None) -> None:
             "earlier": hashlib.sha256(lines[-1]).hexdigest() if lines else None,
         }
         with path.open("ab") as file:
+            if content and not content.endswith(b"\n"):
+                file.write(b"\n")  # close the line in which a killed process stopped
             file.write(json.dumps(entry, sort_keys=True).encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())
 
 
 def read_log(root: Path) -> list[dict[str, Any]]:
-    """Return the promotion log, oldest first."""
+    """Return the promotion log, oldest first; a line that a killed process left is left out."""
     path = root / "promotions.jsonl"
-    return [json.loads(line) for line in path.read_bytes().splitlines()] if path.exists() else []
+    entries = []
+    for line in path.read_bytes().splitlines() if path.exists() else []:
+        with suppress(ValueError):
+            entries.append(json.loads(line))
+    return entries

@@ -9,10 +9,11 @@ from filelock import FileLock
 from forecasting.errors import PickleEnabled, TrackingUnavailable
 from forecasting.settings import Settings
 from forecasting.stores.files import sync_folder
+from forecasting.stores.graphs import SILENCE
 
 PICKLE_SWITCH = "MLFLOW_ALLOW_PICKLE_DESERIALIZATION"
 
-#: What MLflow reads from the environment, set before it is imported.
+#: What MLflow, and ONNX Runtime under it, read from the environment, set before it is imported.
 QUIET = {
     "DO_NOT_TRACK": "true",
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -20,6 +21,7 @@ QUIET = {
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_LOGGING_LEVEL": "WARNING",
+    **SILENCE,
 }
 
 #: Longest wait for another process's first migration, in seconds.
@@ -60,10 +62,11 @@ def ensure_store(settings: Settings) -> str:
 
     Raises:
         PickleEnabled: pickle loading was switched on.
-        TrackingUnavailable: the lock was not had in time, or the file is no MLflow store.
+        TrackingUnavailable: the lock was not had in time, the migration failed, or the file
+            is no MLflow store.
     """
     quiet_environment()
-    if settings.tracking_uri is not None:
+    if settings.tracking_uri:
         return settings.tracking_uri
     folder = settings.root / "mlflow"
     folder.mkdir(parents=True, exist_ok=True)
@@ -84,21 +87,36 @@ def ensure_store(settings: Settings) -> str:
 
 def _migrate(database: Path, artifacts: Path) -> None:
     """Make all tables in a temporary file, fold its journal in, rename it into place."""
-    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore  # noqa: PLC0415 - 3 s
+    from mlflow.exceptions import MlflowException  # noqa: PLC0415 - 3 s
+    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415 - with it
 
     for left_over in database.parent.glob("migrating-*"):
         left_over.unlink(missing_ok=True)
     temporary = database.with_name(f"migrating-{os.getpid()}.db")
+    try:
+        _make_tables(temporary, artifacts)
+        temporary.replace(database)
+    except (OSError, sqlite3.Error, SQLAlchemyError, MlflowException) as error:
+        raise TrackingUnavailable(
+            "the store's first migration failed", found=type(error).__name__
+        ) from error
+    sync_folder(database.parent)
+
+
+def _make_tables(temporary: Path, artifacts: Path) -> None:
+    """Let MLflow make its tables, and flush them to the disk."""
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore  # noqa: PLC0415 - 3 s
+
     store = SqlAlchemyStore(f"sqlite:///{temporary}", artifacts.as_uri())  # type: ignore[no-untyped-call]
     store.engine.dispose()
     with sqlite3.connect(temporary) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     connection.close()
     handle = os.open(temporary, os.O_RDONLY)
-    os.fsync(handle)
-    os.close(handle)
-    temporary.replace(database)
-    sync_folder(database.parent)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _check_tables(database: Path) -> None:

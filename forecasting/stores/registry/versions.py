@@ -16,6 +16,7 @@ from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
+from mlflow.telemetry import set_telemetry_client
 from mlflow.types.schema import ColSpec, Schema, TensorSpec
 from numpy.typing import NDArray
 from sqlalchemy.exc import SQLAlchemyError
@@ -71,6 +72,8 @@ def connect(settings: Settings) -> MlflowClient:
         TrackingUnavailable: the store cannot be opened.
     """
     address = ensure_store(settings)
+    # MLflow decides at its import whether it reports home; it may have been imported earlier.
+    set_telemetry_client()  # type: ignore[no-untyped-call]
     mlflow.set_tracking_uri(address)
     mlflow.set_registry_uri(address)
     with store_errors():

@@ -1,0 +1,1 @@
+"""Measurements that anybody can repeat; what they gave is in docs/measurements.md."""

@@ -1,0 +1,50 @@
+"""The child that the API starts: every pointer follows the registry, one failure stops no other.
+
+Tests `forecasting.stores.reconcile`, beside the registry's builders.
+"""
+
+import json
+
+import pytest
+
+from forecasting.stores import reconcile
+from forecasting.stores.published import GRAPH, read_pointer
+from forecasting.stores.registry.aliases import CHAMPION
+
+
+@pytest.fixture
+def run(capsys):
+    def act():
+        code = reconcile.main()
+        return code, json.loads(capsys.readouterr().out)
+
+    return act
+
+
+def test_a_pointer_follows_an_alias_that_was_moved(registry, run):
+    registry.promote(registry.add())
+    registry.add()
+    registry.client.set_registered_model_alias("climate-oslo", CHAMPION, "2")
+
+    assert run() == (0, {"moved": {"climate-oslo": 2}, "failed": {}})
+    assert read_pointer(registry.settings.root, "climate-oslo").version == 2
+
+
+def test_where_nothing_has_changed_nothing_is_moved(registry, run):
+    registry.promote(registry.add())
+    registry.add("climate-bergen")
+
+    assert run() == (0, {"moved": {}, "failed": {}})
+
+
+def test_a_model_that_fails_does_not_keep_the_others_from_being_followed(registry, run, flip_bit):
+    for model in ("climate-bergen", "climate-oslo"):
+        registry.add(model)
+        registry.client.set_registered_model_alias(model, CHAMPION, "1")
+    flip_bit(registry.artifacts(1, "climate-bergen") / GRAPH)
+
+    code, said = run()
+
+    assert code == 1
+    assert said["moved"] == {"climate-oslo": 1}
+    assert "model.onnx" in said["failed"]["climate-bergen"]

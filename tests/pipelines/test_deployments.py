@@ -1,0 +1,94 @@
+import tomllib
+from pathlib import Path
+
+import pytest
+from prefect import Flow
+from prefect.client.schemas.objects import ConcurrencyLimitStrategy
+from prefect.utilities.importtools import import_object
+
+from forecasting.errors import DatasetUnknown
+from pipelines import climate
+from pipelines.deployments import ScheduleInvalid, deployments
+from pipelines.tracking import ROOT
+
+
+def make_deployments(*names, **changes):
+    chosen = {"cron": "0 6 * * *", "timezone": None, "preset": "quick"}
+    return deployments(names, **(chosen | changes))
+
+
+def test_a_station_is_retrained_on_its_own_clock_one_run_at_a_time():
+    seattle, delhi = make_deployments("seattle", "delhi")
+    [tick] = seattle.schedules
+    assert (tick.schedule.cron, tick.schedule.timezone) == ("0 6 * * *", "America/Los_Angeles")
+    assert delhi.schedules[0].schedule.timezone == "Asia/Kolkata"
+    assert seattle.name == "retrain-seattle"
+    assert seattle.parameters == {"dataset": "seattle", "preset": "quick"}
+    assert seattle.concurrency_limit == 1
+    assert seattle.concurrency_options.collision_strategy == ConcurrencyLimitStrategy.CANCEL_NEW
+
+
+def test_a_runner_in_another_folder_finds_the_flow_by_its_module():
+    [deployment] = make_deployments("seattle")
+    assert deployment.entrypoint == "pipelines.climate.retrain_climate"
+    assert import_object(deployment.entrypoint) is climate.retrain_climate
+
+
+def test_a_time_zone_that_was_asked_for_goes_before_the_stations(tmp_path, declared, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    [deployment] = make_deployments(declared.name, timezone="UTC")
+    assert deployment.schedules[0].schedule.timezone == "UTC"
+    assert deployment.parameters["dataset"] == str(declared.resolve())
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"cron": "nonsense"}, {"cron": "61 6 * * *"}, {"timezone": "Mars/Olympus"}]
+)
+def test_a_schedule_that_cannot_be_read_is_refused(wrong):
+    with pytest.raises(ScheduleInvalid, match="five cron fields") as refusal:
+        make_deployments("seattle", **wrong)
+    assert refusal.value.code == "SCHEDULE_INVALID"
+    assert next(iter(wrong.values())) in refusal.value.found
+
+
+def test_an_unknown_station_is_refused():
+    with pytest.raises(DatasetUnknown):
+        make_deployments("atlantis")
+
+
+def declared_for_a_work_pool():
+    from yaml import safe_load  # noqa: PLC0415 - comes with Prefect, which reads the same file
+
+    return safe_load((ROOT / "prefect.yaml").read_text())
+
+
+def test_a_work_pool_is_offered_the_same_deployments():
+    offered = {each["name"]: each for each in declared_for_a_work_pool()["deployments"]}
+    served = make_deployments("seattle", "delhi", preset="default")
+    assert set(offered) == {deployment.name for deployment in served}
+    for deployment in served:
+        entry = offered[deployment.name]
+        [tick] = entry["schedules"]
+        assert tick["timezone"] == deployment.schedules[0].schedule.timezone
+        assert tick["active"] is True
+        assert entry["parameters"] == deployment.parameters
+        assert entry["tags"] == deployment.tags
+        assert entry["description"].split()[-1] in deployment.description
+        strategy = deployment.concurrency_options.collision_strategy.value
+        assert entry["concurrency_limit"] == {"limit": 1, "collision_strategy": strategy}
+        make_deployments("seattle", cron=tick["cron"])
+
+
+def test_every_entrypoint_offered_to_a_work_pool_is_a_flow(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    for entry in declared_for_a_work_pool()["deployments"]:
+        path, _, name = entry["entrypoint"].partition(":")
+        assert Path(path).is_file()
+        assert isinstance(getattr(climate, name), Flow)
+        assert Path(climate.__file__).samefile(path)
+
+
+def test_the_version_named_in_the_file_is_the_pinned_one():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    pin = next(each for each in project["dependencies"] if each.startswith("prefect"))
+    assert pin == f"prefect=={declared_for_a_work_pool()['prefect-version']}"

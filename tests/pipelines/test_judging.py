@@ -1,0 +1,89 @@
+import json
+import math
+from dataclasses import replace
+
+import pytest
+
+from forecasting.climate.candidate import Trial
+from forecasting.errors import Diverged
+from forecasting.stores.published import GRAPH, WEIGHTS
+from forecasting.stores.registry.aliases import CHAMPION
+from forecasting.stores.registry.versions import connect
+from pipelines import judging
+from pipelines.judging import judge_candidates, read_judgement, write_judgement
+
+
+def test_the_candidate_with_the_least_loss_on_the_calibration_block_is_chosen(small_run):
+    judgement = small_run.judgement
+    assert judgement.cell == min(judgement.losses, key=judgement.losses.get)
+    assert set(judgement.losses) == set(judgement.leaderboard) == {"lstm", "gru"}
+    assert judgement.verdict.evidence.candidate == judgement.leaderboard[judgement.cell]
+    assert judgement.champion is None
+
+
+def test_a_candidate_leaves_one_graph_and_its_weights(small_run):
+    for cell in small_run.recipe.cells:
+        path = small_run.work.folder / cell
+        assert (path / GRAPH).stat().st_size > 1000
+        assert (path / WEIGHTS).stat().st_size > 1000
+    assert small_run.judgement.parameters > 100
+
+
+def test_a_judgement_reads_back_as_it_was_written(tmp_path, small_run):
+    write_judgement(tmp_path, small_run.judgement)
+    assert read_judgement(tmp_path) == small_run.judgement
+
+
+def test_a_judgement_with_numbers_that_json_lacks_reads_back(tmp_path, small_run, make):
+    judgement = replace(
+        small_run.judgement,
+        losses={"gru": math.inf, "lstm": 0.5},
+        leaderboard={"gru": make.scores(math.nan)},
+    )
+    write_judgement(tmp_path, judgement)
+    back = read_judgement(tmp_path)
+    assert back.losses == judgement.losses
+    assert math.isnan(back.leaderboard["gru"].mean_mae)
+
+
+def test_no_finite_candidate_is_a_refusal_and_nothing_is_judged(work, settings, monkeypatch, make):
+    monkeypatch.setattr(judging, "export_candidate", lambda *_: 12)
+    path = work.put("gru", make.graph(spoiled="nan"))
+    client = connect(settings)
+    parent = client.create_run("0").info.run_id
+    with pytest.raises(Diverged, match="no candidate gave a finite forecast") as refusal:
+        judge_candidates(settings, work.folder, [path], parent)
+    assert refusal.value.code == "DIVERGED"
+    assert len(client.search_runs(["0"])) == 1
+
+
+def test_one_candidate_that_says_nothing_does_not_stop_the_other(work, settings, monkeypatch, make):
+    monkeypatch.setattr(judging, "export_candidate", lambda *_: 12)
+    monkeypatch.setattr(judging, "log_plots", lambda *_: None)
+    paths = [work.put("gru", make.graph(spoiled="nan")), work.put("lstm", make.graph())]
+    for path in paths:
+        (path / "history.json").write_text(json.dumps({}))
+    parent = connect(settings).create_run("0").info.run_id
+    judgement = judge_candidates(settings, work.folder, paths, parent)
+    assert judgement.cell == "lstm"
+    assert judgement.verdict.promoted
+    assert judgement.losses["gru"] == math.inf
+    assert math.isnan(judgement.leaderboard["gru"].mean_mae)
+
+
+def test_a_champion_is_asked_on_the_same_rows(work, settings, make, monkeypatch):
+    """What is fetched is the registry's business; here the champion lies in the folder."""
+    champion = work.put("champion", make.graph(wrong_by=0.5))
+    card = make.card()
+    monkeypatch.setattr(judging, "alias_of", lambda *_: 7 if _[2] == CHAMPION else None)
+    monkeypatch.setattr(judging, "fetch", lambda *_: champion)
+    monkeypatch.setattr(judging, "read_card", lambda _: card)
+    trial: Trial = judging.trial_of(settings, work.plan)
+    graph = work.put("gru", make.graph(wrong_by=0.2)) / GRAPH
+    version, verdict = judging.judge_against_champion(settings, trial, "climate-oslo", graph)
+    assert (version, verdict.evidence.champion_version) == (7, 7)
+    assert verdict.evidence.champion.mean_mae == pytest.approx(0.5, abs=1e-3)
+    assert verdict.evidence.against_champion.mean_mae == pytest.approx(0.2, abs=1e-3)
+    assert verdict.evidence.champion.origins == verdict.evidence.against_champion.origins
+    itself = judging.judge_against_champion(settings, trial, "climate-oslo", graph, itself=7)
+    assert itself[1].evidence.champion is None
