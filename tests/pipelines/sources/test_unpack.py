@@ -28,6 +28,8 @@ def zipped(files, method=zipfile.ZIP_DEFLATED):
         zipped({"a.csv": BODY}),
         zipped({"a/": b"", "a/a.csv": BODY}, zipfile.ZIP_STORED),
     ],
+    # Packed bytes carry the time: as names they would differ from worker to worker.
+    ids=["plain", "gzip", "two members", "zip", "folder"],
 )
 def test_one_file_comes_out_as_it_went_in(content):
     assert unpack(content, "a", most_bytes=1000) == BODY
@@ -56,6 +58,7 @@ def test_more_bytes_than_allowed_are_not_unpacked(pack):
         zipped({"a.csv": BODY})[:40],
         b"PK\x03\x04",
     ],
+    ids=["cut gzip", "spoilt gzip", "gzip and junk", "cut zip", "only a head"],
 )
 def test_a_damaged_archive_is_refused(content):
     with pytest.raises(SourceFormat, match="damaged"):
@@ -69,6 +72,7 @@ def test_a_damaged_archive_is_refused(content):
         zipped({"a/": b""}),
         zipped({"a.csv": BODY}, zipfile.ZIP_BZIP2),
     ],
+    ids=["two files", "no file", "bzip2"],
 )
 def test_an_archive_of_another_shape_is_refused(content):
     with pytest.raises(SourceFormat, match="one file"):
