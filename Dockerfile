@@ -3,7 +3,7 @@
 ARG BASE=python:3.11-slim
 
 FROM ${BASE} AS base
-ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 DO_NOT_TRACK=true GATECAST_HOME=/home/gatecast/var
+ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 DO_NOT_TRACK=true ORT_DISABLE_TELEMETRY=1 GATECAST_HOME=/home/gatecast/var
 RUN useradd --create-home --uid 10001 gatecast && python3 -m venv /opt/gatecast
 ENV PATH=/opt/gatecast/bin:$PATH
 WORKDIR /srv

@@ -9,6 +9,7 @@ export UV_CACHE_DIR := $(CURDIR)/.cache/uv
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export DO_NOT_TRACK := true
 export GX_ANALYTICS_ENABLED := false
+export ORT_DISABLE_TELEMETRY := 1
 
 .PHONY: help setup run serve test check lock faults clean
 
@@ -34,7 +35,7 @@ serve: setup ## the API on port 8000
 	$(BIN)/gatecast serve --port 8000
 
 test: setup ## every test that needs nothing but Python
-	$(BIN)/pytest -n 2 --dist loadgroup --cov --cov-report=term:skip-covered -m "not faults"
+	$(BIN)/pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered -m "not faults"
 	@echo "left to targets of their own: make faults (kills and races)"
 
 check: setup ## every linter and contract

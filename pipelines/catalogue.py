@@ -32,6 +32,11 @@ def find_dataset(name_or_toml: str) -> Dataset:
     )
 
 
+def resolved(name: str) -> str:
+    """Make the path of a TOML file absolute: a scheduled run may start in another folder."""
+    return str(Path(name).expanduser().resolve()) if name.endswith(".toml") else name
+
+
 def shipped_datasets() -> list[Dataset]:
     """Return the datasets that come with the program, by name."""
     return [_read(path) for path in sorted(SHIPPED.glob("*.toml"))]

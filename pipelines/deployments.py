@@ -10,9 +10,8 @@ from prefect.schedules import Cron, Schedule
 from prefect.types.entrypoint import EntrypointType
 
 from forecasting.errors import GatecastError
-from pipelines.catalogue import find_dataset
+from pipelines.catalogue import find_dataset, resolved
 from pipelines.climate import retrain_climate
-from pipelines.commands.retrain import resolved
 
 
 class ScheduleInvalid(GatecastError):

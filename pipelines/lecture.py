@@ -97,7 +97,7 @@ def fit_and_log(data_sha256: str, seed: int, as_lectured: bool, run_id: str) -> 
 def lecture_report(model: LectureModel, data: LectureData, *, as_lectured: bool) -> dict[str, Any]:
     """Return shapes, parameters, layers and errors on the test quarter, and what they are worth."""
     error = predict_test(model, data) - data.actual
-    persistence = data.actual - (data.test_inputs[:, -1, 0] * (data.high - data.low) + data.low)
+    persistence = data.actual - (data.test_inputs[:, -1, 0] * data.unit_range + data.low)
     train_shapes, test_shapes = data.shapes
     honest = "Scaler and training have seen only the rows before the test quarter."
     return {

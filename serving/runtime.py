@@ -2,34 +2,20 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
-from onnxruntime.capi import onnxruntime_pybind11_state as state
 
 from forecasting.errors import ManifestMismatch, ModelInvalid, ModelOutputInvalid
+from forecasting.stores.graphs import open_graph, runtime_errors
 from forecasting.stores.published import GRAPH, ModelCard, Pointer, read_card, verify_manifest
+
+if TYPE_CHECKING:
+    import onnxruntime
 
 #: Batches differ by up to 4e-6 °C (facts.md); a larger fall between two levels is no rounding.
 ORDER_TOLERANCE: Final = 1e-4
-
-#: ONNX Runtime's errors share no base but Exception.
-RUNTIME_ERRORS: Final = (
-    state.EPFail,
-    state.EngineError,
-    state.Fail,
-    state.InvalidArgument,
-    state.InvalidGraph,
-    state.InvalidProtobuf,
-    state.NoModel,
-    state.NoSuchFile,
-    state.NotImplemented,
-    state.RuntimeException,
-    RuntimeError,
-    ValueError,
-)
 
 
 @dataclass(frozen=True)
@@ -38,7 +24,7 @@ class Forecaster:
 
     pointer: Pointer
     card: ModelCard
-    session: onnxruntime.InferenceSession
+    session: "onnxruntime.InferenceSession"
 
     @classmethod
     def load(cls, folder: Path, pointer: Pointer) -> "Forecaster":
@@ -80,7 +66,7 @@ class Forecaster:
         """Run (batch, history, variables) and (batch,) into checked (batch, horizon, levels)."""
         try:
             (output,) = self.session.run(["quantiles"], {"history": history, "origin": origin})
-        except RUNTIME_ERRORS as error:
+        except runtime_errors() as error:
             raise ModelOutputInvalid("the model's graph cannot be run on this history") from error
         expected = (len(history), self.card.horizon, len(self.card.levels))
         if output.shape != expected:
@@ -116,20 +102,12 @@ class Forecaster:
         self._run(history, np.zeros(2, np.int64))
 
 
-def _session(graph: Path) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    # Requests run side by side; a second thread inside one of them only costs (facts.md).
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 4
+def _session(graph: Path) -> "onnxruntime.InferenceSession":
     try:
-        # From bytes: a graph that points to files beside it does not load.
-        return onnxruntime.InferenceSession(
-            graph.read_bytes(), options, providers=["CPUExecutionProvider"]
-        )
+        return open_graph(graph)
     except FileNotFoundError as error:
         raise ManifestMismatch("the version has no graph", expected=GRAPH) from error
-    except RUNTIME_ERRORS as error:
+    except runtime_errors() as error:
         raise ModelInvalid("the graph cannot be loaded") from error
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -11,6 +12,9 @@ from numpy.typing import NDArray
 from forecasting.errors import SeriesInvalid
 
 DAY = timedelta(days=1)
+
+#: Steps that are checked at once.
+CHECKED_AT_ONCE = 100_000
 
 #: The one internal unit of each kind of quantity.
 UNITS = ("°C", "%", "m/s", "hPa", "mm")
@@ -72,7 +76,10 @@ class ClimateSeries:
                 expected=shape,
                 found=f"{self.values.shape} and {self.observed.shape}",
             )
-        if not np.array_equal(np.isfinite(self.values), self.observed):
+        if not all(
+            np.array_equal(np.isfinite(self.values[part]), self.observed[part])
+            for part in self._stretches()
+        ):
             raise SeriesInvalid("the mask must be true exactly where a value is finite")
         if self.target not in self.names:
             raise SeriesInvalid(
@@ -83,6 +90,11 @@ class ClimateSeries:
 
     def __len__(self) -> int:
         return len(self.values)
+
+    def _stretches(self) -> Iterator[slice]:
+        """Divide the steps, so that a check of ten million of them needs no copy as large."""
+        for first in range(0, len(self), CHECKED_AT_ONCE):
+            yield slice(first, first + CHECKED_AT_ONCE)
 
     @property
     def names(self) -> tuple[str, ...]:

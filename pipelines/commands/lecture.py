@@ -3,8 +3,8 @@
 import time
 from typing import Any
 
+from pipelines.catalogue import resolved
 from pipelines.commands.output import print_json, print_line, print_table
-from pipelines.commands.retrain import resolved
 
 
 def run_lecture(

@@ -1,11 +1,11 @@
 """The verb `retrain`: run the climate flow, show its progress, print its decision."""
 
 import time
-from pathlib import Path
 from typing import Any, Literal
 
 from forecasting.errors import SettingsInvalid
 from forecasting.settings import Settings, load_settings
+from pipelines.catalogue import resolved
 from pipelines.commands.output import Files, print_json, print_line, print_table
 from pipelines.environment import prepare
 
@@ -65,11 +65,6 @@ def run_flow(
             dataset=resolved(name), csv=csv, preset=preset, seed=SEED if seed is None else seed
         )
     return decision | {"home": str(settings.root)}
-
-
-def resolved(name: str) -> str:
-    """Make the path of a TOML file absolute: a scheduled run may start in another folder."""
-    return str(Path(name).expanduser().resolve()) if name.endswith(".toml") else name
 
 
 def print_decision(decision: dict[str, Any]) -> None:

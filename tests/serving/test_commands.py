@@ -38,7 +38,7 @@ def test_a_person_gets_a_table_with_days_levels_and_the_version(promote, capsys)
     forecast()
 
     printed = capsys.readouterr().out
-    for word in ("2016-01-01", "2016-01-07", "temperature_2m_mean_p90 °C", "version 3", "11.0"):
+    for word in ("2016-01-01", "2016-01-07", "80 %", "95 %", "°C", "version 3", "11.0"):
         assert word in printed
 
 

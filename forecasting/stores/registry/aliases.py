@@ -59,13 +59,18 @@ def promotion_lock(settings: Settings, model: str) -> Iterator[None]:
     """
     folder = settings.root / "locks"
     folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / f"promote-{safe_name(model)}.lock", timeout=LOCK_WAIT)
     try:
-        with FileLock(folder / f"promote-{safe_name(model)}.lock", timeout=LOCK_WAIT):
-            yield
+        lock.acquire()
     except TimeoutError as error:
         raise AlreadyRunning(
             f"another promotion of {model} is running", expected=f"done within {LOCK_WAIT:.0f} s"
         ) from error
+    # Outside the `try`: a time-out of the work itself is no other promotion.
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def alias_of(client: MlflowClient, model: str, alias: str) -> int | None:

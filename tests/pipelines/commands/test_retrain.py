@@ -5,8 +5,9 @@ import pytest
 
 from forecasting.errors import SettingsInvalid
 from pipelines import climate
+from pipelines.catalogue import resolved
 from pipelines.commands import lecture
-from pipelines.commands.retrain import print_decision, resolved, retrain
+from pipelines.commands.retrain import print_decision, retrain
 
 SCORES = {"mean_mae": 1.5, "mae_by_lead": [1.25, 1.75]}
 DECISION = {

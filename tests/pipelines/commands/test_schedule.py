@@ -2,6 +2,7 @@ import os
 import signal
 import socket
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
@@ -105,9 +106,10 @@ def test_a_server_that_never_answers_is_stopped(free, server_that, started, monk
 
 
 def test_a_server_lives_as_long_as_the_work_and_is_killed_if_it_will_not_stop(
-    server_that, started, monkeypatch
+    server_that, started, monkeypatch, tmp_path
 ):
-    server_that("trap '' TERM; while :; do sleep 0.1; done")
+    deaf = tmp_path / "deaf"
+    server_that(f"trap '' TERM; touch {deaf}; while :; do sleep 0.1; done")
     monkeypatch.setattr(module, "SERVER_STOP_SECONDS", 0.3)
     with HTTPServer(("127.0.0.1", 0), Healthy) as answering:
         port = answering.server_port
@@ -120,6 +122,8 @@ def test_a_server_lives_as_long_as_the_work_and_is_killed_if_it_will_not_stop(
                 "-m", "prefect", "server", "start", "--host", "127.0.0.1",
                 "--port", str(port), "--analytics-off",
             ]  # fmt: skip
+            while not deaf.exists():
+                time.sleep(0.02)
         answering.shutdown()
     assert started[0].returncode == -signal.SIGKILL
     assert "PREFECT_API_URL" not in os.environ
