@@ -12,13 +12,20 @@ import sys
 import threading
 import time
 from contextlib import closing, suppress
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import onnx
 import pytest
 
-from forecasting.stores.files import sha256
-from forecasting.stores.published import GRAPH, MANIFEST, publish, withdraw
+from forecasting.stores.files import sha256, write_json
+from forecasting.stores.published import (
+    GRAPH,
+    MANIFEST,
+    pointer_path,
+    read_pointer,
+    withdraw,
+)
 
 pytestmark = pytest.mark.system
 
@@ -151,8 +158,10 @@ def test_a_flipped_bit_in_the_weights_keeps_the_old_version_serving_and_ready(
     weights.raw_data = bytes([weights.raw_data[0] ^ 1]) + weights.raw_data[1:]
     (published / GRAPH).write_bytes(graph.SerializeToString())
 
-    # The folder is there already, so that publishing only moves the pointer.
-    publish(home, files, version=2, alias="champion", run_id="run-2")
+    # Publishing would mend the folder: only the pointer is moved, as a spoilt disk leaves it.
+    pointer = read_pointer(home, model_card.model)
+    spoilt = replace(pointer, version=2, folder=published.name, manifest_sha256=manifest)
+    write_json(pointer_path(home, model_card.model), asdict(spoilt))
     server.wait_until(lambda: server.version() == 2 or server.ask("/readyz")[1]["swap_failed"])
 
     assert server.version() == 1

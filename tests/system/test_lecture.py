@@ -46,7 +46,14 @@ def lectures(tmp_path_factory, request):
         timeout=280,
         check=False,
         cwd=home.parent,
-        env={**os.environ, "GATECAST_HOME": str(home)},
+        env={
+            **os.environ,
+            "GATECAST_HOME": str(home),
+            # The command line sets these before it imports Prefect; here the script imports first.
+            "PREFECT_HOME": str(home / "prefect"),
+            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+            "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "90",
+        },
     )
     assert done.returncode == 0, done.stderr
     decoder, text, reports = json.JSONDecoder(), done.stdout.strip(), {}

@@ -113,6 +113,7 @@ import sys
 sys.modules["torch"] = None
 import mlflow, numpy as np
 mlflow.set_tracking_uri("sqlite:///{retrained.run.home}/mlflow/mlflow.db")
+mlflow.set_registry_uri("sqlite:///{retrained.run.home}/mlflow/mlflow.db")
 model = mlflow.pyfunc.load_model("models:/climate-seattle/1")
 feeds = {{"history": np.full((3, 60, 5), np.nan, np.float32), "origin": np.zeros(3, np.int64)}}
 feeds["history"][:, :, 0] = 9.0
