@@ -4,14 +4,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from prefect import flow, task, unmapped
+from prefect import State, Task, flow, task, unmapped
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.client.schemas import TaskRun
 from prefect.events import emit_event
 from prefect.futures import PrefectFuture
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from forecasting.climate.recipe import SEED, recipe_of
-from forecasting.errors import GatecastError
+from forecasting.errors import GatecastError, SourceUnavailable
 from forecasting.settings import load_settings
 from pipelines import admitting, judging, promotion, recording
 from pipelines.catalogue import find_dataset
@@ -20,7 +21,17 @@ from pipelines.progress import watching
 from pipelines.workspace import close_workspace, only_run, read_plan
 
 
-@task(retries=2, retry_delay_seconds=[5, 30], task_run_name="land-{dataset}")
+def source_was_away(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:  # noqa: ARG001 - Prefect's signature
+    """Say whether landing may be tried again: a wrong file stays wrong."""
+    return isinstance(state.result(raise_on_failure=False), SourceUnavailable)
+
+
+@task(
+    retries=2,
+    retry_delay_seconds=[5, 30],
+    retry_condition_fn=source_was_away,
+    task_run_name="land-{dataset}",
+)
 def land(dataset: str, csv: Sequence[str]) -> list[str]:
     """Land the raw files; the only step that meets the network, and so the only one retried."""
     return admitting.land_files(load_settings(), dataset, csv)

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from forecasting.errors import SettingsInvalid
 from forecasting.settings import Settings, load_settings
-from pipelines.catalogue import resolved
+from pipelines.catalogue import find_dataset, resolved
 from pipelines.commands.output import Files, print_json, print_line, print_table
 from pipelines.environment import prepare
 
@@ -59,6 +59,7 @@ def run_flow(
     from pipelines.climate import retrain_climate  # noqa: PLC0415 - prefect takes seconds
     from pipelines.progress import shown  # noqa: PLC0415 - rich only where it is drawn
 
+    find_dataset(name)  # a wrong name is told before a server is started
     recipe = recipe_of(preset)
     with shown(recipe.members, recipe.training.epochs):
         decision: dict[str, Any] = retrain_climate(

@@ -2,8 +2,8 @@ import inspect
 
 import pytest
 
-from forecasting.errors import DataUnchecked
-from pipelines.climate import fitted, land, retrain_climate
+from forecasting.errors import DataUnchecked, SourceFormat, SourceUnavailable
+from pipelines.climate import fitted, land, retrain_climate, source_was_away
 from pipelines.fitting import FittingFailed
 
 
@@ -55,3 +55,11 @@ def test_the_flow_has_the_name_and_the_defaults_that_people_schedule():
         "preset": "default",
         "seed": 1,
     }
+
+
+@pytest.mark.parametrize(
+    ("outcome", "again"),
+    [(SourceUnavailable("away"), True), (SourceFormat("wrong"), False), (["raw.csv"], False)],
+)
+def test_landing_is_tried_again_only_where_the_source_was_away(outcome, again):
+    assert source_was_away(None, None, Ended(outcome)) is again

@@ -1,6 +1,5 @@
 """The healer starts its child when the store has changed: one at a time, none left behind."""
 
-import logging
 import os
 import sqlite3
 import sys
@@ -140,11 +139,7 @@ def test_children_keep_their_distance(healer_of, diary, switch):
     assert time.monotonic() - first > 0.7
 
 
-def test_a_failed_child_is_tried_again_without_a_change(
-    healer_of, diary, switch, caplog, monkeypatch
-):
-    # A migration of MLflow's, run earlier in the same process, disables loggers that it finds.
-    monkeypatch.setattr(logging.getLogger("serving.healing"), "disabled", False)
+def test_a_failed_child_is_tried_again_without_a_change(healer_of, diary, switch, caplog):
     healer_of(code=1)
     switch.event.set()
     wait_for(begun(diary, 2))

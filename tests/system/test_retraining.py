@@ -120,7 +120,12 @@ feeds["history"][:, :, 0] = 9.0
 print(model.predict(feeds)["quantiles"].shape)
 """
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=120
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        cwd=retrained.run.home,
     )
     assert done.stdout.strip().endswith("(3, 7, 9)"), done.stderr
 

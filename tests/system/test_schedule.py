@@ -44,7 +44,7 @@ def scheduled(home, *words):
     )
     try:
         yield f"http://127.0.0.1:{port}/api", process
-        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
         process.wait(120)
     finally:
         log.close()
