@@ -48,7 +48,7 @@ check: setup ## every linter and contract
 	$(BIN)/mypy --cache-dir .cache/mypy
 
 faults: setup ## kills, corruption and races on purpose
-	$(BIN)/pytest -m faults --no-cov -p no:xdist
+	$(BIN)/pytest -m faults --no-cov -n 0
 
 # torch is left out: pip chooses its build. What torch needs beside it is named here instead.
 TORCH_NEEDS := filelock fsspec jinja2 networkx setuptools sympy typing-extensions

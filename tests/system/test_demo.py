@@ -9,7 +9,7 @@ import pytest
 
 from tests.system.conftest import Gatecast
 
-pytestmark = [pytest.mark.system, pytest.mark.xdist_group("demo")]
+pytestmark = pytest.mark.system
 
 DAY = re.compile(r"(2016-01-0\d) +(-?\d+\.\d) +(-?\d+\.\d) to (-?\d+\.\d) +°C")
 

@@ -11,7 +11,7 @@ import pytest
 from forecasting.settings import Settings
 from forecasting.stores.registry.versions import connect, list_models, resolve
 
-pytestmark = [pytest.mark.system, pytest.mark.xdist_group("lecture")]
+pytestmark = pytest.mark.system
 
 #: One process for all three runs: only the imports are slow. Each prints one JSON object.
 RUN = """

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 
 import pytest
 
-pytestmark = [pytest.mark.system, pytest.mark.xdist_group("retrained")]
+pytestmark = pytest.mark.system
 
 #: Runs the verb with a flow whose data loses its verdict after it was admitted; then lets one
 #: of two candidates fail in real Prefect steps.

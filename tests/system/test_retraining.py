@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-pytestmark = [pytest.mark.system, pytest.mark.xdist_group("retrained")]
+pytestmark = pytest.mark.system
 
 RIVALS = {"persistence", "climatology", "damped_anomaly_persistence"}
 

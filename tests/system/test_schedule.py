@@ -14,7 +14,7 @@ import pytest
 
 from pipelines.commands.schedule import port_free
 
-pytestmark = [pytest.mark.system, pytest.mark.xdist_group("schedule")]
+pytestmark = pytest.mark.system
 
 
 def ask(address, path, content):
