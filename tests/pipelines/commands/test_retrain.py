@@ -3,9 +3,9 @@ import re
 
 import pytest
 
-from forecasting.errors import SettingsInvalid
+from forecasting.errors import DatasetUnknown, SettingsInvalid
 from pipelines import climate
-from pipelines.catalogue import resolved
+from pipelines.catalogue import SHIPPED, resolved
 from pipelines.commands import lecture
 from pipelines.commands.retrain import print_decision, retrain
 
@@ -40,11 +40,18 @@ def asked(monkeypatch, own_environment, tmp_path):
 
 def test_the_flow_is_given_the_dataset_the_files_the_preset_and_the_seed(asked, tmp_path, capsys):
     own, file = tmp_path / "own.toml", tmp_path / "a.csv"
+    own.write_bytes((SHIPPED / "seattle.toml").read_bytes())
     retrain(str(own), csv=[file], preset="quick", seed=0, json=True)
     assert asked == [{"dataset": str(own), "csv": [str(file)], "preset": "quick", "seed": 0}]
     told = json.loads(capsys.readouterr().out)
     assert set(told) == {*DECISION, "home", "seconds"}
     assert told["seconds"] >= 0
+
+
+def test_a_wrong_name_is_told_before_the_flow_is_asked(asked):
+    with pytest.raises(DatasetUnknown, match="atlantis"):
+        retrain("atlantis")
+    assert asked == []
 
 
 def test_the_shipped_seed_and_preset_are_taken_when_none_is_named(asked, capsys):
