@@ -1,7 +1,5 @@
 """Calendar, scale, quantiles: what holds for every label, every series, every weight."""
 
-from datetime import UTC, datetime
-
 import numpy as np
 import pytest
 import torch
@@ -12,25 +10,13 @@ from forecasting.climate import calendar
 from forecasting.climate.baselines import fit_baselines
 from forecasting.climate.model import ClimateForecaster, Ensemble, ForecasterSpec
 from forecasting.climate.scaling import SIGMA_FLOOR, fit_climatology, fit_scaler
-from forecasting.climate.series import ClimateSeries, Station, Variable
 from forecasting.climate.windows import WindowSpec
+from tests.properties.stations import series_of
 
 #: Every second from the year 1700 to the year 2300.
 labels = st.lists(st.integers(-8_520_336_000, 10_413_792_000), min_size=1, max_size=20)
 sizes = st.floats(0.01, 1e4)
 HORIZON, STEPS = 3, 80
-
-
-def series_of(values):
-    names = ("temperature_2m_mean", "wind_speed_10m_mean")
-    return ClimateSeries(
-        station=Station(name="oslo", latitude=59.9, longitude=10.7, timezone="Europe/Oslo"),
-        variables=tuple(Variable(name=name, unit="°C", lower=0, upper=1) for name in names),
-        target=names[0],
-        start=datetime(2012, 1, 1, tzinfo=UTC),
-        values=values,
-        observed=np.isfinite(values),
-    )
 
 
 @st.composite

@@ -2,16 +2,15 @@
 
 import itertools
 import re
-from datetime import UTC, datetime
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forecasting.climate.series import ClimateSeries, Station, Variable
 from forecasting.climate.windows import GATE_ORIGINS, Blocks, WindowSpec, cut
 from forecasting.errors import SeriesTooShort, WindowError
+from tests.properties.stations import series_of
 
 specs = st.builds(WindowSpec, history=st.integers(1, 70), horizon=st.integers(1, 15))
 
@@ -19,15 +18,7 @@ specs = st.builds(WindowSpec, history=st.integers(1, 70), horizon=st.integers(1,
 def numbered(rows):
     """A series whose values are their own row numbers."""
     values = np.arange(2 * rows, dtype=np.float32).reshape(rows, 2)
-    names = ("temperature_2m_mean", "wind_speed_10m_mean")
-    return ClimateSeries(
-        station=Station(name="oslo", latitude=59.9, longitude=10.7, timezone="Europe/Oslo"),
-        variables=tuple(Variable(name=name, unit="°C", lower=0, upper=1) for name in names),
-        target=names[0],
-        start=datetime(2012, 1, 1, tzinfo=UTC),
-        values=values,
-        observed=np.isfinite(values),
-    )
+    return series_of(values)
 
 
 @given(spec=specs, spare=st.integers(0, 40))
