@@ -132,6 +132,9 @@ def _step_gru(
     (hidden,) = state
     fresh, carried = _drive(layer, now, hidden)
     reset, update, content = zip(fresh.chunk(3, dim=1), carried.chunk(3, dim=1), strict=True)
-    gates = {"reset": torch.sigmoid(sum(reset)), "update": torch.sigmoid(sum(update))}
+    gates = {
+        "reset": torch.sigmoid(reset[0] + reset[1]),
+        "update": torch.sigmoid(update[0] + update[1]),
+    }
     proposed = torch.tanh(content[0] + gates["reset"] * content[1])
     return gates, ((1 - gates["update"]) * proposed + gates["update"] * hidden,)
