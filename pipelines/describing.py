@@ -29,8 +29,8 @@ def registration_of(
         f"- SHA-256 `{plan.data_sha256}`, accepted by the data checks",
         (
             f"- trained on rows 0 to {blocks.train - 1}, each member stopped early on a stretch "
-            f"of its own among them; chosen on {blocks.train} to {blocks.calibration - 1}, "
-            f"judged on {blocks.calibration} to {blocks.gate - 1}"
+            f"of its own among them; chosen on {blocks.train} to {blocks.train - 1}, "
+            f"judged on {blocks.train} to {blocks.gate - 1}"
         ),
         f"## Errors on the gate block (MAE in {card.unit})",
         *leaderboard_rows(judgement),

@@ -99,11 +99,12 @@ def judge_candidates(
 
 def export_candidate(settings: Settings, plan: Plan, path: Path) -> int:
     """Write a candidate's graph and weights beside its members; returns its parameters."""
-    ensemble = plan.fitting(settings.root, path.name).assemble(path)
+    assembly = assemble(plan.fitting(settings.root, path.name), path)
     series = load_admitted(settings.root, plan.data_sha256)
-    write_graph(ensemble, plan.window, len(series.variables), path / GRAPH)
-    write_members(ensemble, path / WEIGHTS)
-    return trainable(ensemble)
+    write_graph(assembly.blend, plan.window, len(series.variables), path / GRAPH)
+    write_members(assembly.blend, path / WEIGHTS)
+    write_json(path / BLEND, assembly.to_json())
+    return trainable(assembly.blend)
 
 
 def judge_against_champion(

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from forecasting.climate.linear import SHIFT, LinearForecaster, fit_linear
 from forecasting.climate.scaling import Climatology, fit_climatology
 from forecasting.climate.series import ClimateSeries
-from forecasting.climate.windows import Windows
+from forecasting.climate.windows import Windows, WindowSpec
 
 #: Windows in, (origins, horizon) forecasts in the target's unit out.
 Rival = Callable[[Windows], NDArray[np.float64]]
@@ -39,11 +40,19 @@ def target_seconds(windows: Windows) -> NDArray[np.int64]:
 
 @dataclass(frozen=True, kw_only=True)
 class Baselines:
-    """The simple rivals of one station, fitted on its train block."""
+    """The simple rivals of one station, fitted on its train block.
+
+    usual_distance: root mean square, in the target's unit, of the mean anomaly of as many
+    steps as a history has: how far the climate strays for so long.
+    """
 
     climatology: Climatology
     damping: NDArray[np.float64]
     column: int
+    linear: LinearForecaster
+    shifted: LinearForecaster
+    recentred: LinearForecaster
+    usual_distance: float
 
     def rivals(self) -> dict[str, Rival]:
         """Return each rival by the name it has in every report."""
@@ -51,6 +60,9 @@ class Baselines:
             "persistence": self.persistence,
             "climatology": self.usual_course,
             "damped_anomaly_persistence": self.damped_anomaly,
+            "linear_on_anomalies": self.linear.at,
+            "linear_shifted": self.shifted.at,
+            "linear_recentred": self.recentred.at,
         }
 
     def persistence(self, windows: Windows) -> NDArray[np.float64]:
@@ -77,14 +89,28 @@ class Baselines:
         return last_known(windows, self.column, self._usual_at_origin(windows))
 
 
-def fit_baselines(series: ClimateSeries, rows: int, horizon: int) -> Baselines:
-    """Fit climatology and the anomaly's damping per lead on the first `rows`."""
+def fit_baselines(
+    series: ClimateSeries,
+    rows: int,
+    window: WindowSpec,
+    usable: NDArray[np.bool_] | None = None,
+) -> Baselines:
+    """Fit climatology, the anomaly's damping per lead and the regressions on the first `rows`.
+
+    `usable`, (origins,), says which of those rows' windows the regressions may look at.
+    """
     climatology = fit_climatology(series, rows)
     usual = climatology.at(series.seconds[:rows])
     anomaly = series.values[:rows, series.target_column].astype(np.float64) - usual
-    damping = [_slope(anomaly[:-lead], anomaly[lead:]) for lead in range(1, horizon + 1)]
+    leads = range(1, window.horizon + 1)
     return Baselines(
-        climatology=climatology, damping=np.array(damping), column=series.target_column
+        climatology=climatology,
+        damping=np.array([_slope(anomaly[:-lead], anomaly[lead:]) for lead in leads]),
+        column=series.target_column,
+        linear=fit_linear(series, rows, window, usable=usable),
+        shifted=fit_linear(series, rows, window, shift=SHIFT, usable=usable),
+        recentred=fit_linear(series, rows, window, recentred=True, usable=usable),
+        usual_distance=_usual_distance(anomaly, window.history),
     )
 
 
@@ -95,3 +121,13 @@ def _slope(before: NDArray[np.float64], after: NDArray[np.float64]) -> float:
     if power == 0.0:
         return 0.0
     return float(np.clip(before[known] @ after[known] / power, 0.0, 1.0))
+
+
+def _usual_distance(anomaly: NDArray[np.float64], steps: int) -> float:
+    """Root mean square of the running mean of what is known; 0 where nothing is."""
+    known = np.isfinite(anomaly)
+    total = np.cumsum(np.concatenate([[0.0], np.where(known, anomaly, 0.0)]))
+    count = np.cumsum(np.concatenate([[0], known]))
+    counts = count[steps:] - count[:-steps]
+    means = (total[steps:] - total[:-steps])[counts > 0] / counts[counts > 0]
+    return float(np.sqrt(np.mean(means**2))) if means.size else 0.0

@@ -30,19 +30,19 @@ class Trial:
     @property
     def calibration(self) -> Windows:
         """The origins on which a candidate is chosen."""
-        origins = self.window.origins(self.blocks.train, self.blocks.calibration)
+        origins = self.window.origins(self.blocks.train, self.blocks.train)
         return cut(self.series, self.window, origins)
 
     @property
     def gate(self) -> Windows:
         """The origins on which it is judged, never used for training or choosing."""
-        origins = self.window.origins(self.blocks.calibration, self.blocks.gate)
+        origins = self.window.origins(self.blocks.train, self.blocks.gate)
         return cut(self.series, self.window, origins)
 
     @property
     def trained_through(self) -> str:
         """The date of the last row that any choice has seen."""
-        return self.series.label(self.blocks.calibration - 1).date().isoformat()
+        return self.series.label(self.blocks.train - 1).date().isoformat()
 
     def choose_by(self, graph: Path) -> float:
         """Return the pinball loss on the calibration block; the least is chosen."""

@@ -1,6 +1,7 @@
 """Make the training task of one ensemble member: batches of windows, pinball loss, error in °C."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -19,24 +20,48 @@ CENTRE_WEIGHT = 0.5
 HUBER_TURN = 1.0
 
 
-class MemberTask:
-    """One member on the windows of the train block, scored on those of its early-stop stretch.
+@dataclass(frozen=True, kw_only=True)
+class Batches:
+    """How many windows make a step, and how far those of a member that reads levels are moved.
 
-    Windows of the train block with a target in that stretch are left out of the training.
+    shift: standard deviation, in the target's unit, of one draw for a window, by which the
+    target's history and future are moved together: the climate of the years to come may stand
+    elsewhere than that of the few years which a member has seen.
+    """
+
+    size: int
+    shift: float = 0.0
+
+
+class MemberTask:
+    """One member on the windows of the train block, scored on those of its early stop.
+
+    Args:
+        model: the member.
+        train: the windows of the train block.
+        usable: (origins,) which of them the member may see.
+        early_stop: the windows on which it stops.
+        batches: windows a step, and the shift that levels are trained with.
 
     Raises:
-        SeriesTooShort: a block has no window with a known target.
+        SeriesTooShort: there is no window with a known target to train or to stop on.
     """
 
     def __init__(
-        self, model: ClimateForecaster, train: Windows, early_stop: Windows, batch: int
+        self,
+        model: ClimateForecaster,
+        train: Windows,
+        usable: NDArray[np.bool_],
+        early_stop: Windows,
+        batches: Batches,
     ) -> None:
-        _require_targets(train, "training")
-        _require_targets(early_stop, "the early stop")
+        self.usable = usable & train.target_observed.any(axis=1)
+        _require(int(self.usable.sum()), "training")
+        _require(int(early_stop.target_observed.sum()), "the early stop")
         self.device = best_device()
         self._model = model.to(self.device)
-        self.train, self.early_stop, self.batch = train, early_stop, batch
-        self.usable = apart(train, early_stop) & train.target_observed.any(axis=1)
+        self.train, self.early_stop, self._size = train, early_stop, batches.size
+        self._shift = batches.shift if model.spec.view == "level" else 0.0
         self.levels = torch.tensor(model.spec.levels, device=self.device)
         self.centre = model.spec.levels.index(0.5)
 
@@ -49,12 +74,16 @@ class MemberTask:
         """Yield the windows' positions in random order; windows without a target left out."""
         usable = np.flatnonzero(self.usable)
         order = torch.randperm(len(usable), generator=generator).numpy()
-        for first in range(0, len(usable), self.batch):
-            yield usable[order[first : first + self.batch]]
+        for first in range(0, len(usable), self._size):
+            yield usable[order[first : first + self._size]]
 
     def loss(self, batch: object, carry: object) -> tuple[Tensor, object]:
         """Return the mean loss over the known targets of a batch, in spreads of the lead."""
         history, origin, target = gather(self.train, np.asarray(batch), self.device)
+        if self._shift:
+            shift = self._shift * torch.randn(len(history), device=self.device)
+            history[:, :, self._model.spec.target] += shift.unsqueeze(1)
+            target = target + shift.unsqueeze(1)
         known = torch.isfinite(target)
         quantiles = self._model(history, origin)
         spread = self._model.get_buffer("spread")
@@ -73,21 +102,10 @@ class MemberTask:
         return float(np.nanmean(error))
 
 
-def apart(train: Windows, early_stop: Windows) -> NDArray[np.bool_]:
-    """Mark the training windows that share no target with the early-stop windows."""
-    horizon = train.target.shape[1]
-    origins = np.asarray(train.origins)
-    first, last = early_stop.origins[0], early_stop.origins[-1]
-    kept: NDArray[np.bool_] = (origins <= first - horizon) | (origins >= last + horizon)
-    return kept
-
-
-def _require_targets(windows: Windows, use: str) -> None:
-    if not windows.target_observed.any():
+def _require(known: int, use: str) -> None:
+    if not known:
         raise SeriesTooShort(
-            f"no window with a known target for {use}",
-            expected="1 or more",
-            found=f"0 of {len(windows)}",
+            f"no window with a known target for {use}", expected="1 or more", found=0
         )
 
 

@@ -10,7 +10,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
-from forecasting.climate.model import ClimateForecaster, ForecasterSpec
+from forecasting.climate.model import ClimateForecaster, ForecasterSpec, Statistics
 from forecasting.climate.scaling import Climatology, Scaler
 from forecasting.climate.windows import WindowSpec
 from forecasting.errors import ModelInvalid
@@ -78,9 +78,7 @@ def _rebuild(content: dict[str, Any], place: int, state: dict[str, Tensor]) -> C
     climatology = Climatology(
         intercept=float(usual[0]), weights=usual[1:], step_seconds=spec.step_seconds
     )
-    member = ClimateForecaster(
-        spec, Scaler(**numbers), climatology, own["damping"].double().numpy()
-    )
+    member = ClimateForecaster(spec, Statistics(scaler=Scaler(**numbers), climatology=climatology))
     member.load_state_dict(own)
     return member.eval()
 

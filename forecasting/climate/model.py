@@ -1,6 +1,5 @@
 """Forecast quantiles in physical units: scaling, calendar and climatology live in the graph."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, cast
 
@@ -11,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from forecasting.climate import calendar
+from forecasting.climate.linear import LinearForecaster, LinearSpec
 from forecasting.climate.scaling import Climatology, Scaler
 from forecasting.climate.windows import WindowSpec
 from forecasting.errors import ModelInvalid
@@ -30,8 +30,7 @@ class ForecasterSpec:
 
     With the view `departure` the core reads departures from each variable's own mean over the
     history and never a level; with `level` it reads anomalies from what is usual. Where a year
-    keeps to the climatology the level helps, where it does not it misleads: an ensemble of
-    both was never far from the better one on the validation years of two stations.
+    keeps to the climatology the level helps, where it does not it misleads.
     """
 
     cell: str
@@ -56,26 +55,43 @@ class ForecasterSpec:
         """Inputs of the core at each step: departure and mask per variable, and calendar."""
         return 2 * self.variables + calendar.width(self.step_seconds)
 
+    @property
+    def linear(self) -> LinearSpec:
+        """What the regression reads from which the member starts."""
+        return LinearSpec(
+            variables=self.variables,
+            target=self.target,
+            window=self.window,
+            step_seconds=self.step_seconds,
+            recentred=self.view == "departure",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Statistics:
+    """What a member knows of its station before it is trained, from its own training rows.
+
+    linear: the regression that fits the view; None gives zeros.
+    """
+
+    scaler: Scaler
+    climatology: Climatology
+    linear: LinearForecaster | None = None
+
 
 class ClimateForecaster(nn.Module):
     """Quantiles of the target's residual on its last observation, for all leads at once.
 
-    The forecast starts from a simple rival and says how far to go from it. A member that reads
-    levels starts from damped anomaly persistence; one that reads departures from the last
-    observation moved along the climatology's slope, which no shift of the climate misleads.
+    The forecast starts from a simple rival and says how far to go from it: a member that reads
+    levels from the regression that is prepared for shifts of the climate, one that reads
+    departures from the recentred one.
 
     `forward(history, origin)` speaks physical units: history (batch, history, variables)
     float32 with NaN for gaps, origin (batch,) int64 seconds of the last history step;
     it returns (batch, horizon, levels) in the target's unit, ascending along the levels.
     """
 
-    def __init__(
-        self,
-        spec: ForecasterSpec,
-        scaler: Scaler,
-        climatology: Climatology,
-        damping: NDArray[np.float64] | None = None,
-    ) -> None:
+    def __init__(self, spec: ForecasterSpec, statistics: Statistics) -> None:
         super().__init__()
         self.spec = spec
         self.core = RecurrentCore(
@@ -92,12 +108,12 @@ class ClimateForecaster(nn.Module):
         self.out = nn.Linear(spec.head, spec.window.horizon * len(spec.levels))
         # A forecast that starts as persistence with narrow quantiles learns from there.
         nn.init.normal_(self.out.weight, std=0.01)
+        climatology, scaler = statistics.climatology, statistics.scaler
         self._keep("mean", scaler.mean)
         self._keep("deviation", scaler.deviation)
         self._keep("spread", scaler.spread)
         self._keep("usual", np.concatenate([[climatology.intercept], climatology.weights]))
-        whole = np.ones(spec.window.horizon)
-        self._keep("damping", whole if damping is None or spec.view != "level" else damping)
+        self.linear = statistics.linear or LinearForecaster(spec.linear)
         steps = np.arange(1 - spec.window.history, 1 + spec.window.horizon)
         self.register_buffer("offsets", torch.from_numpy(steps * spec.step_seconds))
 
@@ -109,15 +125,13 @@ class ClimateForecaster(nn.Module):
         spec, steps = self.spec, self.spec.window.history
         waves = self._waves(origin)
         usual = self._climatology(waves)  # (batch, history + horizon)
-        last, usual_then = self._last_known(history, usual[:, :steps])
         features = self._features(history, waves, usual)
         outputs, _ = self.core(features)
         ahead = waves[:, steps:].flatten(1)
         seen = [self.dropout(outputs[:, -1]), ahead, features[:, -1, : spec.variables]]
         raw = self.out(functional.silu(self.hidden(torch.cat(seen, dim=1))))
         raw = raw.view(-1, spec.window.horizon, len(spec.levels))  # (batch, horizon, levels)
-        anomaly = (last - usual_then).unsqueeze(1)
-        start = usual[:, steps:] + anomaly * cast("Tensor", self.damping)
+        start = self.linear(history, origin)
         spread = cast("Tensor", self.spread).view(1, -1, 1)
         return start.unsqueeze(-1) + self._ascending(raw) * spread
 
@@ -159,20 +173,6 @@ class ClimateForecaster(nn.Module):
         usual = cast("Tensor", self.usual)
         return usual[0] + (waves * usual[1:]).sum(dim=-1)
 
-    def _last_known(self, history: Tensor, usual: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the target's last observed value and the usual one on that day: (batch,) each.
-
-        Without any observation both are what is usual at the origin.
-        """
-        target = history[:, :, self.spec.target]
-        known = torch.isfinite(target)
-        places = torch.arange(1, target.shape[1] + 1, device=target.device)
-        place = (known * places).max(dim=1).values  # 0 where nothing is known
-        index = torch.where(place > 0, place - 1, target.shape[1] - 1).unsqueeze(1)
-        usual_then = usual.gather(1, index).squeeze(1)
-        value = target.gather(1, index).squeeze(1)
-        return torch.where(place > 0, value, usual_then), usual_then
-
     def _ascending(self, raw: Tensor) -> Tensor:
         """Build quantiles outward from the median by positive steps, so that none cross."""
         middle = self.spec.levels.index(0.5)
@@ -182,18 +182,35 @@ class ClimateForecaster(nn.Module):
         return torch.cat([centre - below, centre, centre + above], dim=-1)
 
 
-class Ensemble(nn.Module):
-    """The mean of its members' quantiles, level by level, which keeps them in order."""
+def last_known(target: Tensor, usual: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the target's last observed value and the usual one on that day: (batch,) each.
 
-    def __init__(self, members: Sequence[nn.Module]) -> None:
-        super().__init__()
-        if not members:
-            raise ModelInvalid("an ensemble needs members", expected="at least 1", found=0)
-        self.members = nn.ModuleList(members)
+    Without any observation both are what is usual at the origin.
 
-    def forward(self, history: Tensor, origin: Tensor) -> Tensor:
-        """Return (batch, horizon, levels) in the target's unit, ascending along the levels."""
-        return torch.stack([member(history, origin) for member in self.members]).mean(dim=0)
+    Args:
+        target: (batch, history), NaN for gaps.
+        usual: (batch, history), what is usual on those days.
+    """
+    known = torch.isfinite(target)
+    places = torch.arange(1, target.shape[1] + 1, device=target.device)
+    place = (known * places).max(dim=1).values  # 0 where nothing is known
+    index = torch.where(place > 0, place - 1, target.shape[1] - 1).unsqueeze(1)
+    usual_then = usual.gather(1, index).squeeze(1)
+    value = target.gather(1, index).squeeze(1)
+    return torch.where(place > 0, value, usual_then), usual_then
+
+
+def damped_anomaly(target: Tensor, usual: Tensor, damping: Tensor) -> Tensor:
+    """Let the last anomaly fade lead by lead: (batch, horizon).
+
+    Args:
+        target: (batch, history), NaN for gaps.
+        usual: (batch, history + horizon), the usual course.
+        damping: (horizon,) shares of the anomaly that are left.
+    """
+    steps = target.shape[1]
+    last, usual_then = last_known(target, usual[:, :steps])
+    return usual[:, steps:] + (last - usual_then).unsqueeze(1) * damping
 
 
 def pinball(target: Tensor, quantiles: Tensor, levels: Tensor) -> Tensor:

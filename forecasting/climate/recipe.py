@@ -7,26 +7,38 @@ from pathlib import Path
 import torch
 from safetensors.torch import load as from_bytes
 
-from forecasting.climate.baselines import fit_baselines
+from forecasting.climate.baselines import Baselines, fit_baselines
 from forecasting.climate.export import write_weights
-from forecasting.climate.fitting import MemberTask
-from forecasting.climate.model import ClimateForecaster, Ensemble, ForecasterSpec, View
+from forecasting.climate.fitting import Batches, MemberTask
+from forecasting.climate.folds import Fold
+from forecasting.climate.model import ClimateForecaster, ForecasterSpec, Statistics, View
 from forecasting.climate.scaling import fit_scaler
 from forecasting.climate.series import ClimateSeries
-from forecasting.climate.windows import Blocks, WindowSpec, cut
+from forecasting.climate.windows import STRETCHES, Blocks, Windows, WindowSpec, cut
 from forecasting.errors import ModelInvalid
 from forecasting.training.loop import Epoch, Fit, TrainingSpec, train
 
 #: Members take turns: those of even seeds read levels, those of odd ones departures.
 VIEWS: tuple[View, ...] = ("level", "departure")
 
+#: How large the shifts of the climate are that members which read levels are trained with, in
+#: root mean squares of the histories' mean anomalies.
+MEMBER_SHIFT = 2.0
+
+#: How far apart the first seeds of two runs are.
+SEEDS_A_RUN = 1000
+
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """A preset: which cells, how large, how many seeds each, and how they are trained."""
+    """A preset: which cells, how large, and how their members are trained.
+
+    Each cell gets a member of each view for each of `folds` stretches of the train block,
+    which that member never sees.
+    """
 
     name: str
-    members: int
+    folds: int = STRETCHES
     cells: tuple[str, ...] = ("lstm", "gru")
     widths: tuple[int, ...] = (32,)
     head: int = 32
@@ -34,25 +46,38 @@ class Recipe:
     batch: int = 64
     training: TrainingSpec = field(
         default=TrainingSpec(
-            epochs=40,
+            epochs=20,
             learning_rate=3e-3,
             seed=0,
             weight_decay=1e-3,
-            patience=10,
+            patience=6,
             schedule="cosine",
             warmup=0.1,
         )
     )
 
+    def __post_init__(self) -> None:
+        if not 2 <= self.folds <= SEEDS_A_RUN // len(VIEWS):
+            raise ModelInvalid(
+                "a member needs rows to see and rows to hold out",
+                expected=f"2 to {SEEDS_A_RUN // len(VIEWS)} folds",
+                found=self.folds,
+            )
+
+    @property
+    def members(self) -> int:
+        """Members of each cell."""
+        return self.folds * len(VIEWS)
+
     def seeds(self, seed: int) -> range:
         """Return the members' seeds for a run's seed; runs with other seeds share none."""
-        return range(1000 * seed, 1000 * seed + self.members)
+        return range(SEEDS_A_RUN * seed, SEEDS_A_RUN * seed + self.members)
 
 
 #: The presets of `gatecast retrain`; the lecture's own model has a module of its own.
 RECIPES = {
-    "default": Recipe(name="default", members=6),
-    "quick": Recipe(name="quick", members=1),
+    "default": Recipe(name="default"),
+    "quick": Recipe(name="quick", folds=2),
 }
 
 #: The shipped seed: what `retrain` uses when none is given.
@@ -81,9 +106,27 @@ class Fitting:
     cell: str
     seed: int
 
-    def build(self, seed: int) -> ClimateForecaster:
-        """Make a member with the initial weights of its seed."""
-        rows, series = self.blocks.train, self.series
+    def fold(self, seed: int) -> Fold:
+        """Return the stretch that a member never sees."""
+        turn = seed % SEEDS_A_RUN // len(VIEWS)
+        held = self.blocks.stretch(turn, self.window, self.recipe.folds)
+        return Fold(held=held, turn=turn, window=self.window)
+
+    @property
+    def windows(self) -> Windows:
+        """Every window of the train block."""
+        return cut(self.series, self.window, self.window.origins(0, self.blocks.train))
+
+    def rivals(self, fold: Fold | None = None) -> Baselines:
+        """Fit the simple rivals on the train block, or on what a fold leaves of it."""
+        if fold is None:
+            return fit_baselines(self.series, self.blocks.train, self.window)
+        blank, usable = fold.blank(self.series), fold.outside(self.windows)
+        return fit_baselines(blank, self.blocks.train, self.window, usable)
+
+    def build(self, seed: int, rivals: Baselines) -> ClimateForecaster:
+        """Make a member with the initial weights of its seed, on the rivals of its fold."""
+        series = self.series
         spec = ForecasterSpec(
             cell=self.cell,
             widths=self.recipe.widths,
@@ -95,11 +138,15 @@ class Fitting:
             head=self.recipe.head,
             view=VIEWS[seed % len(VIEWS)],
         )
-        scaler = fit_scaler(series, rows, self.window.horizon)
-        simple = fit_baselines(series, rows, self.window.horizon)
+        blank = self.fold(seed).blank(series)
+        statistics = Statistics(
+            scaler=fit_scaler(blank, self.blocks.train, self.window.horizon),
+            climatology=rivals.climatology,
+            linear=rivals.recentred if spec.view == "departure" else rivals.shifted,
+        )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            return ClimateForecaster(spec, scaler, simple.climatology, simple.damping)
+            return ClimateForecaster(spec, statistics)
 
     def fit_member(
         self, seed: int, folder: Path, watch: Callable[[Epoch], None] | None = None
@@ -109,12 +156,14 @@ class Fitting:
         A member whose training was cut off is resumed from its last whole checkpoint, and
         one that was finished is not trained again.
         """
-        stop = self.blocks.stretch(seed, self.window)
+        fold, windows = self.fold(seed), self.windows
+        rivals = self.rivals(fold)
         task = MemberTask(
-            self.build(seed),
-            cut(self.series, self.window, self.window.origins(0, self.blocks.train)),
-            cut(self.series, self.window, self.window.origins(stop.start, stop.stop)),
-            self.recipe.batch,
+            self.build(seed, rivals),
+            windows,
+            fold.outside(windows),
+            cut(self.series, self.window, fold.halves[0]),
+            Batches(size=self.recipe.batch, shift=MEMBER_SHIFT * rivals.usual_distance),
         )
         fit = train(
             task,
@@ -125,14 +174,11 @@ class Fitting:
         write_weights(task.model, self.weights_path(seed, folder))
         return fit
 
-    def assemble(self, folder: Path) -> Ensemble:
-        """Build the ensemble of this cell from the members' weights in the folder."""
-        members = []
-        for seed in self.recipe.seeds(self.seed):
-            member = self.build(seed)
-            member.load_state_dict(from_bytes(self.weights_path(seed, folder).read_bytes()))
-            members.append(member)
-        return Ensemble(members).eval()
+    def load_member(self, seed: int, folder: Path, rivals: Baselines) -> ClimateForecaster:
+        """Read a trained member back."""
+        member = self.build(seed, rivals)
+        member.load_state_dict(from_bytes(self.weights_path(seed, folder).read_bytes()))
+        return member.eval()
 
     @staticmethod
     def weights_path(seed: int, folder: Path) -> Path:

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from forecasting.climate.scaling import fit_climatology, fit_scaler
+from forecasting.climate.baselines import fit_baselines
+from forecasting.climate.scaling import fit_scaler
 from forecasting.climate.series import ClimateSeries
 from forecasting.climate.windows import Windows, WindowSpec, cut
 
@@ -45,8 +46,8 @@ def find_leaks(
 ) -> tuple[str, ...]:
     """Name what changed at an origin when only rows after it were changed; empty when nothing.
 
-    Compared bit by bit: scale and climatology of the train block, the history that is cut,
-    the forecast made from it, and the score of that forecast where only rows after the
+    Compared bit by bit: scale, climatology and regressions of the train block, the history that
+    is cut, the forecast made from it, and the score of that forecast where only rows after the
     target were changed.
     """
     found: list[str] = []
@@ -55,7 +56,7 @@ def find_leaks(
         after_origin = corrupt_after(series, origin, seed=origin)
         after_target = corrupt_after(series, origin + window.horizon, seed=origin)
         for name, other in (("origin", after_origin), ("target", after_target)):
-            if not _same_fit(series, other, train_rows, window.horizon):
+            if not _same_fit(series, other, train_rows, window):
                 found.append(f"scaler changed with rows after the {name} of row {origin}")
             ours, theirs = cut(series, window, row), cut(other, window, row)
             if not _same(ours.history, theirs.history):
@@ -111,14 +112,15 @@ def _same(one: NDArray[np.generic], other: NDArray[np.generic]) -> bool:
     return np.ascontiguousarray(one).tobytes() == np.ascontiguousarray(other).tobytes()
 
 
-def _same_fit(one: ClimateSeries, other: ClimateSeries, rows: int, horizon: int) -> bool:
-    mine, yours = fit_scaler(one, rows, horizon), fit_scaler(other, rows, horizon)
-    usual, theirs = fit_climatology(one, rows), fit_climatology(other, rows)
-    return (
-        all(
-            _same(getattr(mine, name), getattr(yours, name))
-            for name in ("mean", "deviation", "spread")
-        )
-        and usual.intercept == theirs.intercept
-        and _same(usual.weights, theirs.weights)
-    )
+def _same_fit(one: ClimateSeries, other: ClimateSeries, rows: int, window: WindowSpec) -> bool:
+    mine, yours = fit_scaler(one, rows, window.horizon), fit_scaler(other, rows, window.horizon)
+    simple, theirs = fit_baselines(one, rows, window), fit_baselines(other, rows, window)
+    pairs = [
+        *((getattr(mine, name), getattr(yours, name)) for name in ("mean", "deviation", "spread")),
+        (np.float64(simple.climatology.intercept), np.float64(theirs.climatology.intercept)),
+        (simple.climatology.weights, theirs.climatology.weights),
+        (simple.damping, theirs.damping),
+        (simple.linear.weights_of(), theirs.linear.weights_of()),
+        (simple.recentred.weights_of(), theirs.recentred.weights_of()),
+    ]
+    return all(_same(np.asarray(ours), np.asarray(other)) for ours, other in pairs)

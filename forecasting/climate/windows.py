@@ -15,8 +15,8 @@ Cell = TypeVar("Cell", bound=np.generic)
 #: Fewest origins of the gate block: half a year of daily forecasts.
 GATE_ORIGINS = 180
 
-#: Stretches of the train block on which members stop early in turn: about one a season and
-#: a half in four years, so that no season is every member's judge.
+#: Stretches of the train block that members hold out in turn: half a year each in three
+#: years, so that no season is every member's judge.
 STRETCHES = 6
 
 
@@ -130,57 +130,58 @@ def _slide(rows: NDArray[Cell], steps: int) -> NDArray[Cell]:
 class Blocks:
     """Where each use of the series ends, in rows; by time, later uses never seen by earlier.
 
-    train, then calibration, then gate, each up to and without its border. Each member stops
-    early on a stretch of the train block that is its own and that it is not trained on.
+    train, then gate, each up to and without its border. Training, choosing, blending and the
+    calibration of the intervals share the train block by holding out a stretch of it in turn.
     """
 
     train: int
-    calibration: int
     gate: int
 
     @classmethod
     def of(cls, rows: int, spec: WindowSpec) -> "Blocks":
-        """Divide a series: the gate takes 15 % but at least 180 origins, calibration 10 %.
+        """Divide a series: the gate takes the last 15 % but at least 180 origins.
 
         Raises:
-            SeriesTooShort: the train block could not hold a stretch for each early stop.
+            SeriesTooShort: the train block could not hold the stretches.
         """
-        judged, chosen = _shares(rows, spec)
-        train = rows - judged - chosen
+        judged = _judged(rows, spec)
+        train = rows - judged
         if train < _least_train(spec):
             raise SeriesTooShort(
                 "too few steps to train, choose and judge on rows apart",
                 expected=f"at least {_enough(rows, spec)} steps",
                 found=rows,
             )
-        return cls(train=train, calibration=rows - judged, gate=rows)
+        return cls(train=train, gate=rows)
 
-    def stretch(self, turn: int, spec: WindowSpec) -> range:
-        """Return the rows on which a member stops early; turn 0 is the latest stretch."""
-        place = STRETCHES - 1 - turn % STRETCHES
+    def stretch(self, turn: int, spec: WindowSpec, stretches: int = STRETCHES) -> range:
+        """Return the rows that a member holds out; turn 0 is the latest stretch."""
+        place = stretches - 1 - turn % stretches
         long = self.train - spec.history
         return range(
-            spec.history + long * place // STRETCHES,
-            spec.history + long * (place + 1) // STRETCHES,
+            spec.history + long * place // stretches,
+            spec.history + long * (place + 1) // stretches,
         )
 
 
-def _shares(rows: int, spec: WindowSpec) -> tuple[int, int]:
-    """Return the rows of the gate and those of the calibration."""
-    judged = max(round(0.15 * rows), GATE_ORIGINS + spec.horizon - 1)
-    return judged, max(round(0.10 * rows), spec.horizon + 60)
+def _judged(rows: int, spec: WindowSpec) -> int:
+    """Return the rows of the gate."""
+    return max(round(0.15 * rows), GATE_ORIGINS + spec.horizon - 1)
 
 
 def _least_train(spec: WindowSpec) -> int:
-    """Return the rows of the least train block: a history, and two horizons a stretch."""
-    return 2 * spec.history + 2 * STRETCHES * spec.horizon
+    """Return the rows of the least train block.
+
+    A stretch holds four horizons, so that each of its halves has origins; and outside the
+    longest way from its middle stretch a whole window is left.
+    """
+    return 3 * spec.history + 4 * STRETCHES * spec.horizon
 
 
 def _enough(rows: int, spec: WindowSpec) -> int:
-    """Return the next length that can be divided; the shares grow with it."""
+    """Return the next length that can be divided; the gate's share grows with it."""
     while True:
-        judged, chosen = _shares(rows, spec)
-        needed = judged + chosen + _least_train(spec)
+        needed = _judged(rows, spec) + _least_train(spec)
         if rows >= needed:
             return rows
         rows = needed
