@@ -1,7 +1,8 @@
-"""Measure how often the tests see a difference where none is: `python -m benchmarks.significance`.
+"""Measure how often the gate is wrong by chance: `python -m benchmarks.significance`.
 
-Two forecasts of one truth err by moving averages of independent shocks of equal size, so that the
-null is exactly true and errors at a lead overlap as those of real forecasts do.
+How often its tests see a difference where none is, and how far the coverage of exact intervals
+strays. Two forecasts of one truth err by moving averages of independent shocks of equal size, so
+that the null is exactly true and errors at a lead overlap as those of real forecasts do.
 """
 
 import argparse
@@ -25,23 +26,37 @@ ORIGINS = (180, 213, 360)
 MEMORY = 0.8
 
 
+def errors_of(shocks: NDArray[np.float64], horizon: int) -> NDArray[np.float64]:
+    """Return the errors that shocks, (samples, origins + horizon), make at each origin and lead."""
+    samples, steps = shocks.shape
+    origins = steps - horizon
+    errors = np.zeros((samples, origins, horizon))
+    for lead in range(1, horizon + 1):
+        for back in range(lead):
+            first = lead - back - 1
+            errors[..., lead - 1] += MEMORY**back * shocks[:, first : first + origins]
+    return errors
+
+
 def null_losses(
     rng: np.random.Generator, samples: int, origins: int, horizon: int
 ) -> NDArray[np.float64]:
     """Draw loss differences of two equally good forecasts: (samples, origins, horizon)."""
     common, ours, theirs = rng.normal(size=(3, samples, origins + horizon))
-    difference = np.empty((samples, origins, horizon))
-    for lead in range(1, horizon + 1):
-        weights = MEMORY ** np.arange(lead)
-        errors = [
-            sum(
-                weight * (common + own)[:, lead - back - 1 : lead - back - 1 + origins]
-                for back, weight in enumerate(weights)
-            )
-            for own in (ours, theirs)
-        ]
-        difference[..., lead - 1] = np.abs(errors[0]) - np.abs(errors[1])
-    return difference
+    return np.abs(errors_of(common + ours, horizon)) - np.abs(errors_of(common + theirs, horizon))
+
+
+def coverage_spread(samples: int, origins: int, horizon: int, seed: int) -> dict[str, float]:
+    """Return the standard deviation of the coverage, averaged over leads, of exact intervals."""
+    rng = np.random.default_rng(seed)
+    errors = errors_of(rng.normal(size=(samples, origins + horizon)), horizon)
+    scaled = np.abs(errors) / np.sqrt(np.cumsum(MEMORY ** (2 * np.arange(horizon))))
+    return {
+        str(percent): float(
+            (scaled <= stats.norm.ppf(0.5 + percent / 200)).mean(axis=(1, 2)).std(ddof=1)
+        )
+        for percent in (80, 95)
+    }
 
 
 def diebold_mariano_size(samples: int, origins: int, lead: int, seed: int) -> dict[str, float]:
@@ -65,7 +80,7 @@ def average_superiority_size(samples: int, origins: int, horizon: int, seed: int
 
 
 def measure(samples: int, resampled: int, seed: int = 0) -> dict[str, object]:
-    """Return every size; `samples` of the cheap test, `resampled` of the bootstrap."""
+    """Return every size and spread; `resampled` samples of the bootstrap, `samples` else."""
     return {
         "level": LEVEL,
         "samples": {"diebold_mariano": samples, "average_superiority": resampled},
@@ -75,6 +90,7 @@ def measure(samples: int, resampled: int, seed: int = 0) -> dict[str, object]:
                     str(lead): diebold_mariano_size(samples, origins, lead, seed) for lead in LEADS
                 },
                 "average_superiority": average_superiority_size(resampled, origins, HORIZON, seed),
+                "coverage_deviation": coverage_spread(resampled, origins, HORIZON, seed),
             }
             for origins in ORIGINS
         },

@@ -14,3 +14,4 @@ def test_the_benchmark_prints_every_size_as_json():
     for sizes in told["origins"].values():
         assert set(sizes["diebold_mariano"]) == {"1", "3", "7"}
         assert 0 <= sizes["average_superiority"] <= 1
+        assert 0.01 < sizes["coverage_deviation"]["95"] < sizes["coverage_deviation"]["80"] < 0.1
