@@ -7,6 +7,7 @@ from mlflow import MlflowClient
 
 from data_checks.admissions import load_admitted
 from forecasting.climate.candidate import Trial
+from forecasting.climate.gate import Verdict
 from forecasting.climate.windows import Blocks, WindowSpec
 from forecasting.errors import PromotionRefused
 from forecasting.settings import Settings
@@ -14,8 +15,8 @@ from forecasting.stores.published import GRAPH, read_card
 from forecasting.stores.registry.versions import Version, fetch
 from forecasting.stores.stations import read_station
 from pipelines.judging import judge_against_champion
-from pipelines.promotion import promote_version
-from pipelines.recording import metrics_json, verdict_json
+from pipelines.promotion import Decision, promote_version, tag_decision
+from pipelines.recording import log_verdict, metrics_json, verdict_json
 
 
 def promote_again(
@@ -51,10 +52,16 @@ def promote_again(
             found=card.trained_through,
         )
     champion, verdict = judge_against_champion(
-        settings, trial, version.model, files / GRAPH, itself=version.version
+        settings,
+        trial,
+        version.model,
+        files / GRAPH,
+        itself=version.version,
+        trained_through=card.trained_through,
     )
     if verdict.promoted:
         promote_version(settings, version, verdict, champion)
+    _record(client, version, verdict)
     return {
         "model": version.model,
         "version": version.version,
@@ -62,3 +69,15 @@ def promote_again(
         "verdict": verdict_json(verdict),
         "metrics": metrics_json(verdict),
     }
+
+
+def _record(client: MlflowClient, version: Version, verdict: Verdict) -> None:
+    """Write the newer verdict where the first one stands: the version's tags and its run."""
+    decision = Decision(
+        model=version.model,
+        version=version.version,
+        promoted=verdict.promoted,
+        verdict=verdict,
+    )
+    tag_decision(client, decision)
+    log_verdict(client, version.run_id, verdict)

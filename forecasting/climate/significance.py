@@ -52,6 +52,22 @@ class AverageSuperiority:
     resamples: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """One forecast against another at the same origins: over the horizon, and lead by lead."""
+
+    over_horizon: AverageSuperiority
+    by_lead: DieboldMariano
+
+
+def compare(ours: Numbers, theirs: Numbers) -> Comparison:
+    """Compare two forecasts by their losses at the same origins: (origins, horizon) each."""
+    difference = loss_differences(ours, theirs)
+    return Comparison(
+        over_horizon=average_superiority(difference), by_lead=diebold_mariano(difference)
+    )
+
+
 def absolute_losses(windows: Windows, forecast: NDArray[np.floating]) -> Numbers:
     """Return the absolute errors of a point forecast: (origins, horizon) in the target's unit.
 
@@ -177,8 +193,8 @@ def average_superiority(difference: Numbers, seed: int = 0) -> AverageSuperiorit
     sums autocovariances up to lag horizon - 1; a resample's is that of its own blocks.
 
     Args:
-        difference: (origins, horizon) of loss differences, NaN for gaps. An origin counts with
-            the leads whose targets are known, and not at all without one.
+        difference: (origins, horizon) of loss differences, NaN for gaps. An origin without any
+            known target does not count.
         seed: draws the resamples; the same seed gives the same p-value.
 
     Source: Quaedvlieg (2021), Multi-horizon forecast comparison, Journal of Business and
@@ -206,10 +222,19 @@ def average_superiority(difference: Numbers, seed: int = 0) -> AverageSuperiorit
 
 
 def _over_leads(difference: Numbers) -> Numbers:
-    """Average each origin's known leads; origins without one are left out."""
-    leads = np.isfinite(difference).sum(axis=1)
-    means: Numbers = np.nansum(difference[leads > 0], axis=1) / leads[leads > 0]
-    return means
+    """Return one number an origin, whose mean is the mean over leads of the leads' own means.
+
+    A gap counts as its lead's mean, which moves neither the mean nor an origin's departure; the
+    departures of a lead with gaps count for more in the same measure. Origins and leads without
+    any known target are left out.
+    """
+    known = np.isfinite(difference)
+    told = difference[np.ix_(known.any(axis=1), known.any(axis=0))]
+    known = np.isfinite(told)
+    means = np.nanmean(told, axis=0)  # (leads,)
+    departure = np.where(known, told - means, 0.0) / known.mean(axis=0)
+    over: Numbers = means.mean() + departure.mean(axis=1)
+    return over
 
 
 def _certain(statistic: float) -> float:

@@ -118,16 +118,22 @@ def test_the_same_seed_gives_the_same_p_value(null):
     assert average_superiority(null, seed=5).p_better != one.p_better
 
 
-def test_an_origin_counts_with_the_leads_that_are_known(null):
+def test_with_gaps_the_mean_over_the_horizon_is_that_of_the_leads_own_means(null):
     gaps = null.copy()
     gaps[10, 2:] = np.nan
     gaps[20] = np.nan
-    kept = np.delete(gaps, 20, axis=0)
 
     found = average_superiority(gaps)
 
     assert found.origins == 212
-    assert found.mean_difference == pytest.approx(np.nanmean(kept, axis=1).mean())
+    assert found.mean_difference == pytest.approx(np.nanmean(gaps, axis=0).mean())
+
+
+def test_a_lead_without_any_known_target_is_left_out(null):
+    gaps = null.copy()
+    gaps[:, 6] = np.nan
+
+    assert average_superiority(gaps).mean_difference == pytest.approx(null[:, :6].mean())
 
 
 def test_forecasts_that_are_the_same_are_no_better_than_each_other():
