@@ -26,6 +26,7 @@ data.command("pipelines.commands.data:pull", name="pull", help="Land a dataset's
 app.command("pipelines.commands.check:check", name="check", help="Run the data checks.")
 app.command("pipelines.commands.retrain:retrain", name="retrain", help="Train, judge, promote.")
 app.command("serving.commands:forecast", name="forecast", help="Forecast from the champion.")
+app.command("pipelines.commands.explain:explain", name="explain", help="Why it forecast so.")
 models.command("pipelines.commands.models:list_all", name="list", help="Models and versions.")
 models.command("pipelines.commands.models:show", name="show", help="One version, whole.")
 models.command("pipelines.commands.models:promote", name="promote", help="Run the gate again.")

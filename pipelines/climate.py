@@ -14,7 +14,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from forecasting.climate.recipe import SEED, recipe_of
 from forecasting.errors import GatecastError, SourceUnavailable
 from forecasting.settings import load_settings
-from pipelines import admitting, judging, promotion, recording
+from pipelines import admitting, explaining, judging, promotion, recording
 from pipelines.catalogue import find_dataset
 from pipelines.fitting import FittingFailed, fit_beside
 from pipelines.progress import watching
@@ -94,6 +94,8 @@ def promote(folder: str, version: int | None, run_id: str) -> dict[str, Any]:
     judgement = judging.read_judgement(path)
     decision = promotion.decide(settings, path, judgement, version)
     recording.log_decision(settings, run_id, decision)
+    if decision.promoted:
+        explaining.log_candidate(settings, run_id, path, judgement)
     create_markdown_artifact(
         key=f"decision-{read_plan(path).station}".replace("_", "-"),
         markdown=recording.decision_markdown(judgement, decision),

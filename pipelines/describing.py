@@ -1,5 +1,6 @@
 """Write for the reviewer: what a version is, what it was measured at, and why it was decided so."""
 
+import math
 from statistics import mean
 
 from data_checks.admissions import load_admitted
@@ -156,9 +157,12 @@ def season_rows(verdict: Verdict) -> list[str]:
 
 
 def _season_cells(scores: Scores) -> list[str]:
-    """Return the cells of a row: averaged over leads, a dash where there is no such number."""
+    """Return the cells of a row: averaged over leads, a dash where a lead has no such number."""
     averages = [scores.mean_mae, scores.crps]
     for part in ("coverage", "width"):
         by_leads = [getattr(scores, f"{part}_{each}_by_lead") for each in INTERVALS]
         averages += [None if by_lead is None else mean(by_lead) for by_lead in by_leads]
-    return ["-" if average is None else f"{average:.3f}" for average in averages]
+    return [
+        f"{average:.3f}" if average is not None and math.isfinite(average) else "-"
+        for average in averages
+    ]

@@ -14,8 +14,9 @@ from pydantic import TypeAdapter
 from data_checks.admissions import load_admitted
 from forecasting.climate.backtest import Scores
 from forecasting.climate.candidate import Champion, Trial
-from forecasting.climate.export import GraphForecaster, write_graph, write_weights
+from forecasting.climate.export import GraphForecaster, write_graph
 from forecasting.climate.gate import Verdict, judge
+from forecasting.climate.members import write_members
 from forecasting.climate.model import LEVELS
 from forecasting.errors import Diverged
 from forecasting.recurrent import trainable
@@ -101,7 +102,7 @@ def export_candidate(settings: Settings, plan: Plan, path: Path) -> int:
     ensemble = plan.fitting(settings.root, path.name).assemble(path)
     series = load_admitted(settings.root, plan.data_sha256)
     write_graph(ensemble, plan.window, len(series.variables), path / GRAPH)
-    write_weights(ensemble, path / WEIGHTS)
+    write_members(ensemble, path / WEIGHTS)
     return trainable(ensemble)
 
 

@@ -93,7 +93,7 @@ def log_judgement(settings: Settings, run_id: str, folder: Path, judgement: Judg
         metrics[f"p_better/{name}"] = evidence.comparisons[name].over_horizon.p_better
     for name, scores in evidence.seasons.items():
         numbers = {"mean_mae": scores.mean_mae, "crps": scores.crps}
-        metrics |= tracking.flat_metrics(numbers, f"gate.{name}")
+        metrics |= tracking.flat_metrics(finite(numbers), f"gate.{name}")
     metrics["skill_horizon"] = judgement.verdict.skill_horizon
     tracking.log_metrics(client, run_id, metrics)
     tracking.set_tags(client, run_id, {"chosen_cell": judgement.cell})

@@ -14,6 +14,7 @@ from forecasting.settings import Settings
 from forecasting.stores.published import GRAPH, read_card
 from forecasting.stores.registry.versions import Version, fetch
 from forecasting.stores.stations import read_station
+from pipelines.explaining import log_explanation
 from pipelines.judging import judge_against_champion
 from pipelines.promotion import Decision, promote_version, tag_decision
 from pipelines.recording import log_verdict, metrics_json, verdict_json
@@ -61,6 +62,7 @@ def promote_again(
     )
     if verdict.promoted:
         promote_version(settings, version, verdict, champion)
+        log_explanation(settings, version.run_id, files, series)
     _record(client, version, verdict)
     return {
         "model": version.model,

@@ -107,20 +107,40 @@ class ClimateForecaster(nn.Module):
     def forward(self, history: Tensor, origin: Tensor) -> Tensor:
         """Return quantiles in the target's unit: (batch, horizon, levels)."""
         spec, steps = self.spec, self.spec.window.history
-        labels = origin.unsqueeze(1) + cast("Tensor", self.offsets)
-        waves = calendar.phases(labels, spec.step_seconds)  # (batch, history + horizon, waves)
+        waves = self._waves(origin)
         usual = self._climatology(waves)  # (batch, history + horizon)
         last, usual_then = self._last_known(history, usual[:, :steps])
-        departures, known = self._departures(history, usual[:, :steps])
-        features = torch.cat([departures, known, waves[:, :steps]], dim=-1)
+        features = self._features(history, waves, usual)
         outputs, _ = self.core(features)
-        seen = [self.dropout(outputs[:, -1]), waves[:, steps:].flatten(1), departures[:, -1]]
+        ahead = waves[:, steps:].flatten(1)
+        seen = [self.dropout(outputs[:, -1]), ahead, features[:, -1, : spec.variables]]
         raw = self.out(functional.silu(self.hidden(torch.cat(seen, dim=1))))
         raw = raw.view(-1, spec.window.horizon, len(spec.levels))  # (batch, horizon, levels)
         anomaly = (last - usual_then).unsqueeze(1)
         start = usual[:, steps:] + anomaly * cast("Tensor", self.damping)
         spread = cast("Tensor", self.spread).view(1, -1, 1)
         return start.unsqueeze(-1) + self._ascending(raw) * spread
+
+    def features(self, history: Tensor, origin: Tensor) -> Tensor:
+        """Return what the core reads at each step: (batch, history, features), no gaps left.
+
+        Args:
+            history: (batch, history, variables) in physical units, NaN for gaps.
+            origin: (batch,) int64 seconds of the last history step.
+        """
+        waves = self._waves(origin)
+        return self._features(history, waves, self._climatology(waves))
+
+    def _features(self, history: Tensor, waves: Tensor, usual: Tensor) -> Tensor:
+        """Join departures, mask and calendar of the history's steps, departures first."""
+        steps = self.spec.window.history
+        departures, known = self._departures(history, usual[:, :steps])
+        return torch.cat([departures, known, waves[:, :steps]], dim=-1)
+
+    def _waves(self, origin: Tensor) -> Tensor:
+        """Return the calendar of history and horizon: (batch, history + horizon, waves)."""
+        labels = origin.unsqueeze(1) + cast("Tensor", self.offsets)
+        return calendar.phases(labels, self.spec.step_seconds)
 
     def _departures(self, history: Tensor, usual: Tensor) -> tuple[Tensor, Tensor]:
         """Return scaled departures and mask, (batch, history, variables) each; 0 at a gap."""

@@ -95,6 +95,33 @@ def test_forecast_without_a_server_begins_after_the_last_admitted_day(retrained)
     assert answer["daily_units"]["temperature_2m_mean"] == "°C"
 
 
+def test_explain_says_what_the_gates_did_and_what_the_forecast_was_made_from(retrained, tmp_path):
+    out = tmp_path / "why.png"
+    said = retrained.run("explain", "climate-seattle/1", "--out", out, "--json")
+    assert said.code == 0, said.err
+    explained = said.json()
+    assert explained["origin"] == "2015-12-31"
+    assert len(explained["time"]) == 60
+    assert set(explained["gradient_norms"]) == {"rnn", "irnn", "lstm", "gru"}
+    assert abs(explained["attribution"]["residue"]) < 0.05
+    assert out.read_bytes().startswith(b"\x89PNG")
+
+
+def test_explain_refuses_a_day_without_a_whole_history_and_a_day_that_is_none(retrained):
+    said = retrained.run("explain", "climate-seattle/1", "--date", "2012-01-05", "--json")
+    assert said.code == 1
+    assert said.json()["error"]["code"] == "WINDOW_INVALID"
+    assert retrained.run("explain", "seattle", "--date", "2012-13-05").code == 2
+
+
+def test_a_champions_explanation_is_logged_with_its_run(retrained):
+    decision = retrained.said.json()
+    logged = list((retrained.run.home / "mlflow").rglob(f"{decision['run_id']}/**/explanation.*"))
+    assert {path.name for path in logged} == (
+        {"explanation.json", "explanation.png"} if decision["promoted"] else set()
+    )
+
+
 def test_a_changed_byte_of_the_champion_stops_the_forecast(retrained, tmp_path):
     home = tmp_path / "home"
     shutil.copytree(retrained.run.home, home)
