@@ -62,8 +62,9 @@ def promote_again(
     )
     if verdict.promoted:
         promote_version(settings, version, verdict, champion)
-        log_explanation(settings, version.run_id, files, series)
     _record(client, version, verdict)
+    if verdict.promoted:
+        log_explanation(settings, version.run_id, files, series)
     return {
         "model": version.model,
         "version": version.version,
