@@ -1,13 +1,19 @@
 """Write for the reviewer: what a version is, what it was measured at, and why it was decided so."""
 
+import math
+from statistics import mean
+
 from data_checks.admissions import load_admitted
-from forecasting.climate.backtest import skill
-from forecasting.climate.gate import Verdict, best_rival
+from forecasting.climate.backtest import INTERVALS, Scores, skill
+from forecasting.climate.gate import Verdict
 from forecasting.settings import Settings
 from forecasting.stores.published import ModelCard
 from forecasting.stores.registry.versions import Registration
 from pipelines.judging import Judgement
 from pipelines.workspace import Plan
+
+#: Longest value of a tag in the registry.
+TAG_LENGTH = 5000
 
 
 def registration_of(
@@ -15,7 +21,6 @@ def registration_of(
 ) -> Registration:
     """Return the description and the tags of a version."""
     verdict = judgement.verdict
-    name, rival = best_rival(verdict.evidence)
     series = load_admitted(settings.root, plan.data_sha256)
     blocks = plan.blocks
     lines = [
@@ -34,8 +39,14 @@ def registration_of(
         ),
         f"## Errors on the gate block (MAE in {card.unit})",
         *leaderboard_rows(judgement),
+        f"## Skill horizon: {verdict.skill_horizon} of {card.horizon} leads",
+        "The last lead up to which it errs less than climatology and damped persistence.",
         "## Checks of the gate",
         *check_rows(verdict),
+        "## Beside the rivals, lead by lead (Diebold-Mariano, one-sided p, Holm)",
+        *significance_rows(verdict),
+        f"## Intervals and seasons ({card.unit})",
+        *season_rows(verdict),
         "## Model",
         (
             f"- {card.members} members of `{card.cell}`, {card.parameters} parameters, "
@@ -48,19 +59,38 @@ def registration_of(
             "on the data named above, with the code and lock file in this run's tags."
         ),
     ]
-    tags = {
+    tags = verdict_tags(verdict) | {
         "station": plan.station,
         "cell": card.cell,
         "preset": plan.preset,
         "seed": str(plan.seed),
-        "promoted": str(verdict.promoted).lower(),
-        "mean_mae": f"{verdict.evidence.candidate.mean_mae:.4f}",
-        "best_rival": name,
-        "skill": f"{skill(verdict.evidence.candidate, rival):.4f}",
         "data_sha256": plan.data_sha256,
         "trained_through": card.trained_through,
     }
     return Registration(description=_paragraphs(lines), tags=tags)
+
+
+def verdict_tags(verdict: Verdict) -> dict[str, str]:
+    """Return what a verdict says in tags, by which a reviewer finds and sorts versions."""
+    evidence = verdict.evidence
+    name, rival = evidence.best_rival
+    tags = {
+        "promoted": str(verdict.promoted).lower(),
+        "verdict": verdict.sentence[:TAG_LENGTH],
+        "mean_mae": f"{evidence.candidate.mean_mae:.4f}",
+        "best_rival": name,
+        "skill": f"{skill(evidence.candidate, rival):.4f}",
+        "skill_horizon": str(verdict.skill_horizon),
+    }
+    tags |= {
+        f"p_better.{each}": f"{comparison.over_horizon.p_better:.4f}"
+        for each, comparison in evidence.comparisons.items()
+    }
+    for percent in INTERVALS:
+        by_lead = getattr(evidence.candidate, f"coverage_{percent}_by_lead")
+        if by_lead is not None:
+            tags[f"coverage_{percent}"] = f"{mean(by_lead):.4f}"
+    return tags
 
 
 def _paragraphs(lines: list[str]) -> str:
@@ -95,3 +125,44 @@ def check_rows(verdict: Verdict) -> list[str]:
         for check in verdict.checks
     ]
     return rows
+
+
+def significance_rows(verdict: Verdict) -> list[str]:
+    """Return the comparisons with every rival as a Markdown table, over the horizon and by lead."""
+    leads = len(verdict.evidence.candidate.mae_by_lead)
+    head = " | ".join(f"lead {lead}" for lead in range(1, leads + 1))
+    rows = [
+        f"| rival | difference in the mean | p over the horizon | {head} |",
+        "|---|---|---|" + "---|" * leads,
+    ]
+    for name, comparison in verdict.evidence.comparisons.items():
+        over = comparison.over_horizon
+        cells = " | ".join(f"{p_value:.3f}" for p_value in comparison.by_lead.holm_by_lead)
+        rows.append(
+            f"| {name.replace('_', ' ')} | {over.mean_difference:+.4f} | {over.p_better:.3f} "
+            f"| {cells} |"
+        )
+    return rows
+
+
+def season_rows(verdict: Verdict) -> list[str]:
+    """Return error, CRPS and intervals of the candidate, in all and by season, as Markdown."""
+    evidence = verdict.evidence
+    head = ["origins", "mean MAE", "CRPS", *(f"coverage {each} %" for each in INTERVALS)]
+    head += [f"width {each} %" for each in INTERVALS]
+    rows = ["| targets in | " + " | ".join(head) + " |", "|---|" + "---|" * len(head)]
+    for name, scores in {"all": evidence.candidate, **evidence.seasons}.items():
+        rows.append(f"| {name} | {scores.origins} | " + " | ".join(_season_cells(scores)) + " |")
+    return rows
+
+
+def _season_cells(scores: Scores) -> list[str]:
+    """Return the cells of a row: averaged over leads, a dash where a lead has no such number."""
+    averages = [scores.mean_mae, scores.crps]
+    for part in ("coverage", "width"):
+        by_leads = [getattr(scores, f"{part}_{each}_by_lead") for each in INTERVALS]
+        averages += [None if by_lead is None else mean(by_lead) for by_lead in by_leads]
+    return [
+        f"{average:.3f}" if average is not None and math.isfinite(average) else "-"
+        for average in averages
+    ]

@@ -12,7 +12,7 @@ from mlflow import MlflowClient
 from pydantic import TypeAdapter
 
 from data_checks.admissions import load_admitted
-from forecasting.climate.backtest import Scores, score_quantiles
+from forecasting.climate.backtest import Scores
 from forecasting.climate.candidate import Champion, Trial
 from forecasting.climate.export import GraphForecaster, write_graph
 from forecasting.climate.gate import Verdict, judge
@@ -80,7 +80,7 @@ def judge_candidates(
     leaderboard, runs = {}, {}
     for path in candidates:
         quantiles = GraphForecaster(path / GRAPH).at(trial.gate)
-        leaderboard[path.name] = score_quantiles(trial.gate, quantiles, LEVELS)
+        leaderboard[path.name] = trial.score(trial.gate, quantiles)
         runs[path.name] = log_candidate(client, settings, plan, path, parent)
         scores = leaderboard[path.name].to_json() | {"calibration_pinball": losses[path.name]}
         tracking.log_metrics(client, runs[path.name], tracking.flat_metrics(scores, "gate"))
@@ -108,7 +108,13 @@ def export_candidate(settings: Settings, plan: Plan, path: Path) -> int:
 
 
 def judge_against_champion(
-    settings: Settings, trial: Trial, model: str, graph: Path, *, itself: int | None = None
+    settings: Settings,
+    trial: Trial,
+    model: str,
+    graph: Path,
+    *,
+    itself: int | None = None,
+    trained_through: str | None = None,
 ) -> tuple[int | None, Verdict]:
     """Judge a graph against the rivals and the present champion; returns that and the verdict.
 
@@ -119,6 +125,7 @@ def judge_against_champion(
         graph: the candidate's ONNX file.
         itself: the candidate's version where it is registered already: a champion is not
             asked to be better than itself.
+        trained_through: the candidate's last row, where it was not trained in this trial.
     """
     client = connect(settings)
     with tempfile.TemporaryDirectory() as scratch:
@@ -127,7 +134,7 @@ def judge_against_champion(
         if version is not None and version != itself:
             files = fetch(client, model, version, Path(scratch))
             champion = Champion(version=version, graph=files / GRAPH, card=read_card(files))
-        return version, judge(trial.evidence(graph, champion))
+        return version, judge(trial.evidence(graph, champion, trained_through))
 
 
 def log_candidate(
@@ -159,7 +166,7 @@ def log_plots(
     gate = trial.gate
     quantiles = GraphForecaster(path / GRAPH).at(gate)
     unit = trial.series.variables[trial.series.target_column].unit
-    scores = score_quantiles(gate, quantiles, trial.levels)
+    scores = trial.score(gate, quantiles)
     median = quantiles[..., trial.levels.index(0.5)]
     figures = {
         "loss": plots.plot_loss(_histories(path)),

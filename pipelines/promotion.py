@@ -1,8 +1,8 @@
 """The end of a retraining: register by a stated rule, promote under the lock, log the decision.
 
-A candidate that passes the gate is registered and becomes `champion`. A refused one that is
-sound and better than every simple rival is registered as `challenger`, for a reviewer to look
-at, unless it is the champion's equal. Every other candidate is only logged with its run.
+A candidate that passes the gate is registered and becomes `champion`. A refused one that fails
+against the champion only is registered as `challenger`, for a reviewer to look at, unless it is
+the champion's equal. Every other candidate is only logged with its run.
 """
 
 import getpass
@@ -25,7 +25,7 @@ from forecasting.stores.registry.aliases import (
     set_challenger,
 )
 from forecasting.stores.registry.versions import Version, connect, register, store_errors
-from pipelines.describing import registration_of
+from pipelines.describing import registration_of, verdict_tags
 from pipelines.judging import Judgement, judge_against_champion, trial_of
 from pipelines.workspace import Plan, read_plan
 
@@ -47,10 +47,10 @@ def wanted(verdict: Verdict) -> bool:
     """Say whether a candidate is registered: promoted, or a sound challenger worth a look."""
     if verdict.promoted:
         return True
-    evidence = verdict.evidence
+    duel = verdict.evidence.duel
     against_champion = [check for check in verdict.checks if "champion" in check.name]
     others = [check for check in verdict.checks if "champion" not in check.name]
-    equal = evidence.champion is not None and evidence.champion == evidence.against_champion
+    equal = duel is not None and duel.champion == duel.candidate
     return bool(against_champion) and all(check.passed for check in others) and not equal
 
 
@@ -92,6 +92,7 @@ def card_of(settings: Settings, plan: Plan, judgement: Judgement, run_id: str) -
         trained_through=trial.trained_through,
         data_sha256=plan.data_sha256,
         run_id=run_id,
+        skill_horizon=judgement.verdict.skill_horizon,
     )
 
 
@@ -198,10 +199,7 @@ def tag_decision(client: MlflowClient, decision: Decision) -> None:
     """Write the final decision on the version, where there is one."""
     if decision.version is None:
         return
-    tags = {
-        "promoted": str(decision.promoted).lower(),
-        "verdict": decision.verdict.sentence[:5000],
-    }
+    tags = verdict_tags(decision.verdict) | {"promoted": str(decision.promoted).lower()}
     with store_errors():
         for name, value in tags.items():
             client.set_model_version_tag(decision.model, str(decision.version), name, value)

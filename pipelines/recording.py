@@ -1,22 +1,29 @@
 """Record what the steps did: MLflow runs, Prefect artifacts, and the answer of the command."""
 
+import json
 import math
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from mlflow import MlflowClient
+
 from data_checks.verdict import Admission
 from forecasting.climate.backtest import Scores, skill
-from forecasting.climate.gate import Verdict, best_rival
+from forecasting.climate.gate import Verdict
 from forecasting.settings import Settings
 from forecasting.stores.registry.versions import connect, store_errors
 from pipelines import tracking
-from pipelines.describing import check_rows, leaderboard_rows
+from pipelines.describing import check_rows, leaderboard_rows, season_rows, significance_rows
 from pipelines.judging import JUDGEMENT, Judgement
 from pipelines.promotion import Decision, tag_decision
 from pipelines.workspace import PLAN
+
+#: The file in a run that says why its candidate was promoted or refused.
+VERDICT = "verdict.json"
 
 
 @contextmanager
@@ -83,6 +90,11 @@ def log_judgement(settings: Settings, run_id: str, folder: Path, judgement: Judg
     for name, scores in evidence.rivals.items():
         metrics |= tracking.flat_metrics(scores.to_json(), f"rival.{name}")
         metrics[f"skill/{name}"] = skill(evidence.candidate, scores)
+        metrics[f"p_better/{name}"] = evidence.comparisons[name].over_horizon.p_better
+    for name, scores in evidence.seasons.items():
+        numbers = {"mean_mae": scores.mean_mae, "crps": scores.crps}
+        metrics |= tracking.flat_metrics(finite(numbers), f"gate.{name}")
+    metrics["skill_horizon"] = judgement.verdict.skill_horizon
     tracking.log_metrics(client, run_id, metrics)
     tracking.set_tags(client, run_id, {"chosen_cell": judgement.cell})
     with store_errors():
@@ -91,7 +103,7 @@ def log_judgement(settings: Settings, run_id: str, folder: Path, judgement: Judg
 
 
 def log_decision(settings: Settings, run_id: str, decision: Decision) -> None:
-    """Write the decision on the run and on the version."""
+    """Write the decision on the run and on the version, the whole verdict as `verdict.json`."""
     client = connect(settings)
     tracking.set_tags(
         client,
@@ -100,9 +112,28 @@ def log_decision(settings: Settings, run_id: str, decision: Decision) -> None:
             "promoted": str(decision.promoted).lower(),
             "verdict": decision.verdict.sentence[:5000],
             "registered_version": "" if decision.version is None else str(decision.version),
+            "skill_horizon": str(decision.verdict.skill_horizon),
         },
     )
+    log_verdict(client, run_id, decision.verdict)
     tag_decision(client, decision)
+
+
+def log_verdict(client: MlflowClient, run_id: str, verdict: Verdict) -> None:
+    """Put the verdict with every number, test and threshold into a run, as JSON."""
+    with store_errors():
+        client.log_dict(run_id, finite(verdict.to_json()), VERDICT)
+
+
+def logged_verdict(client: MlflowClient, run_id: str) -> dict[str, Any] | None:
+    """Read the verdict of a run; None where it has none, as those of older versions."""
+    with store_errors():
+        if VERDICT not in {file.path for file in client.list_artifacts(run_id)}:
+            return None
+        with tempfile.TemporaryDirectory() as scratch:
+            path = client.download_artifacts(run_id, VERDICT, scratch)
+            content: dict[str, Any] = json.loads(Path(path).read_bytes())
+    return content
 
 
 def leaderboard(judgement: Judgement) -> list[dict[str, object]]:
@@ -119,16 +150,15 @@ def leaderboard(judgement: Judgement) -> list[dict[str, object]]:
 
 
 def decision_markdown(judgement: Judgement, decision: Decision) -> str:
-    """Return the decision, its checks and the leaderboard as Markdown."""
-    return "\n".join(
-        [
-            decision.verdict.sentence,
-            "",
-            *check_rows(decision.verdict),
-            "",
-            *leaderboard_rows(judgement),
-        ]
+    """Return the decision, its checks, the tests and the leaderboard as Markdown."""
+    verdict = decision.verdict
+    tables = (
+        check_rows(verdict),
+        leaderboard_rows(judgement),
+        significance_rows(verdict),
+        season_rows(verdict),
     )
+    return "\n\n".join([verdict.sentence, *("\n".join(rows) for rows in tables)])
 
 
 def decision_json(judgement: Judgement, decision: Decision, run_id: str) -> dict[str, Any]:
@@ -147,12 +177,13 @@ def decision_json(judgement: Judgement, decision: Decision, run_id: str) -> dict
 def metrics_json(verdict: Verdict) -> dict[str, Any]:
     """Return the gate block's errors of the candidate and of every rival."""
     evidence = verdict.evidence
-    name, rival = best_rival(evidence)
+    name, rival = evidence.best_rival
     content: dict[str, Any] = finite(
         {
             **evidence.candidate.to_json(),
             "best_rival": name,
             "skill": skill(evidence.candidate, rival),
+            "skill_horizon": verdict.skill_horizon,
             "rivals": {each: scores.to_json() for each, scores in evidence.rivals.items()},
         }
     )
@@ -160,12 +191,18 @@ def metrics_json(verdict: Verdict) -> dict[str, Any]:
 
 
 def verdict_json(verdict: Verdict) -> dict[str, Any]:
-    """Return the decision's sentence and every check, as JSON."""
+    """Return the decision's sentence, every check and every threshold, as JSON."""
     content: dict[str, Any] = finite(
         {
             "promoted": verdict.promoted,
             "sentence": verdict.sentence,
+            "skill_horizon": verdict.skill_horizon,
             "checks": [asdict(check) for check in verdict.checks],
+            "limits": asdict(verdict.limits),
+            "comparisons": {
+                name: asdict(comparison)
+                for name, comparison in verdict.evidence.comparisons.items()
+            },
         }
     )
     return content

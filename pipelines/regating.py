@@ -7,6 +7,7 @@ from mlflow import MlflowClient
 
 from data_checks.admissions import load_admitted
 from forecasting.climate.candidate import Trial
+from forecasting.climate.gate import Verdict
 from forecasting.climate.windows import Blocks, WindowSpec
 from forecasting.errors import PromotionRefused
 from forecasting.settings import Settings
@@ -15,8 +16,8 @@ from forecasting.stores.registry.versions import Version, fetch
 from forecasting.stores.stations import read_station
 from pipelines.explaining import log_explanation
 from pipelines.judging import judge_against_champion
-from pipelines.promotion import promote_version
-from pipelines.recording import metrics_json, verdict_json
+from pipelines.promotion import Decision, promote_version, tag_decision
+from pipelines.recording import log_verdict, metrics_json, verdict_json
 
 
 def promote_again(
@@ -52,10 +53,17 @@ def promote_again(
             found=card.trained_through,
         )
     champion, verdict = judge_against_champion(
-        settings, trial, version.model, files / GRAPH, itself=version.version
+        settings,
+        trial,
+        version.model,
+        files / GRAPH,
+        itself=version.version,
+        trained_through=card.trained_through,
     )
     if verdict.promoted:
         promote_version(settings, version, verdict, champion)
+    _record(client, version, verdict)
+    if verdict.promoted:
         log_explanation(settings, version.run_id, files, series)
     return {
         "model": version.model,
@@ -64,3 +72,15 @@ def promote_again(
         "verdict": verdict_json(verdict),
         "metrics": metrics_json(verdict),
     }
+
+
+def _record(client: MlflowClient, version: Version, verdict: Verdict) -> None:
+    """Write the newer verdict where the first one stands: the version's tags and its run."""
+    decision = Decision(
+        model=version.model,
+        version=version.version,
+        promoted=verdict.promoted,
+        verdict=verdict,
+    )
+    tag_decision(client, decision)
+    log_verdict(client, version.run_id, verdict)

@@ -42,6 +42,7 @@ def model_version(card: ModelCard, pointer: Pointer) -> dict[str, Any]:
         "run_id": pointer.run_id,
         "trained_through": card.trained_through,
         "data_sha256": card.data_sha256,
+        "skill_horizon": card.skill_horizon,
     }
 
 

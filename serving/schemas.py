@@ -77,6 +77,10 @@ class ModelVersion(BaseModel):
     run_id: str
     trained_through: str
     data_sha256: str
+    skill_horizon: int | None = Field(
+        description="the last lead up to which it beat climatology and damped persistence on rows "
+        "it had not seen; 0 for none, null for a version older than this field"
+    )
 
 
 class ForecastAnswer(BaseModel):

@@ -68,7 +68,8 @@ class Windows:
 
     history: (origins, history, variables) float32, NaN for gaps. target: (origins, horizon)
     float32, NaN for gaps; `history_observed` and `target_observed` are the masks of the
-    same shapes. `first_origin` is the row of the first origin; the others follow.
+    same shapes. `first_origin` is the row of the first origin; the others follow, `stride`
+    rows apart.
     """
 
     history: NDArray[np.float32]
@@ -78,6 +79,7 @@ class Windows:
     first_origin: int
     start_seconds: int
     step_seconds: int
+    stride: int = 1
 
     def __len__(self) -> int:
         return len(self.history)
@@ -85,22 +87,24 @@ class Windows:
     @property
     def origins(self) -> range:
         """The rows of the origins."""
-        return range(self.first_origin, self.first_origin + len(self))
+        last = self.first_origin + len(self) * self.stride
+        return range(self.first_origin, last, self.stride)
 
     def origin_seconds(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the labels of origins, in seconds, by their position among the windows."""
-        return self.start_seconds + (self.first_origin + positions) * self.step_seconds
+        rows = self.first_origin + positions * self.stride
+        return self.start_seconds + rows * self.step_seconds
 
 
 def cut(series: ClimateSeries, spec: WindowSpec, origins: range) -> Windows:
-    """Cut the windows of consecutive origins as views over the series.
+    """Cut the windows of ascending origins, evenly apart, as views over the series.
 
     Raises:
         WindowError: the series holds no window, or an origin lacks its history or its target.
     """
     spec.starts(len(series))
-    if not origins or origins.step != 1:
-        raise WindowError("origins must be consecutive rows", expected="one or more", found=origins)
+    if not origins or origins.step < 1:
+        raise WindowError("origins must be ascending rows", expected="one or more", found=origins)
     if origins[0] < spec.history - 1 or origins[-1] + spec.horizon >= len(series):
         raise WindowError(
             "an origin lacks its history or its target",
@@ -111,19 +115,20 @@ def cut(series: ClimateSeries, spec: WindowSpec, origins: range) -> Windows:
     ahead = slice(origins[0] + 1, origins[-1] + spec.horizon + 1)
     column = series.target_column
     return Windows(
-        history=_slide(series.values[past], spec.history),
-        history_observed=_slide(series.observed[past], spec.history),
-        target=sliding_window_view(series.values[ahead, column], spec.horizon),
-        target_observed=sliding_window_view(series.observed[ahead, column], spec.horizon),
+        history=_slide(series.values[past], spec.history)[:: origins.step],
+        history_observed=_slide(series.observed[past], spec.history)[:: origins.step],
+        target=_slide(series.values[ahead, column], spec.horizon)[:: origins.step],
+        target_observed=_slide(series.observed[ahead, column], spec.horizon)[:: origins.step],
         first_origin=origins[0],
         start_seconds=int(series.start.timestamp()),
         step_seconds=int(series.step.total_seconds()),
+        stride=origins.step,
     )
 
 
 def _slide(rows: NDArray[Cell], steps: int) -> NDArray[Cell]:
-    """View (rows, variables) as (windows, steps, variables)."""
-    return sliding_window_view(rows, steps, axis=0).swapaxes(1, 2)
+    """View (rows, ...) as (windows, steps, ...)."""
+    return np.moveaxis(sliding_window_view(rows, steps, axis=0), -1, 1)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,7 +26,8 @@ class ModelCard:
     The graph takes `history` (batch, history, variables) float32 in internal units with NaN
     for gaps and `origin` (batch,) int64, the label of the last history step in seconds since
     1970-01-01T00:00 on the station's calendar; it returns `quantiles` (batch, horizon, levels)
-    in the target's unit.
+    in the target's unit. `skill_horizon` is the last lead up to which it beat climatology and
+    damped persistence; None on a card older than that field.
     """
 
     model: str
@@ -44,6 +45,7 @@ class ModelCard:
     trained_through: str
     data_sha256: str
     run_id: str
+    skill_horizon: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

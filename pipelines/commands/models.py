@@ -34,15 +34,17 @@ def list_all(*, json: bool = False) -> None:
             ", ".join(version.aliases) or None,
             version.tags.get("mean_mae"),
             version.tags.get("skill"),
+            version.tags.get("skill_horizon"),
             version.tags.get("trained_through"),
         )
         for version in versions
     ]
-    print_table("Models", ("version", "aliases", "mean MAE", "skill", "trained through"), rows)
+    heads = ("version", "aliases", "mean MAE", "skill", "to lead", "trained through")
+    print_table("Models", heads, rows)
 
 
 def show(version: str, *, json: bool = False) -> None:
-    """Show one version as a reviewer reads it.
+    """Show one version as a reviewer reads it: its description, tags and, in JSON, its verdict.
 
     Args:
         version: `climate-seattle/3` or `climate-seattle@champion`.
@@ -53,10 +55,14 @@ def show(version: str, *, json: bool = False) -> None:
 
     found = resolve(client, version)
     if json:
-        print_json(asdict(found))
+        from pipelines.recording import logged_verdict  # noqa: PLC0415 - MLflow
+
+        print_json(asdict(found) | {"verdict": logged_verdict(client, found.run_id)})
         return
     print_line(f"{found.name}  {', '.join(found.aliases)}", style="bold")
     Console().print(Markdown(found.description))
+    rows = sorted((name, value) for name, value in found.tags.items() if value)
+    print_table("Tags, as of the last judgement", ("tag", "value"), rows)
 
 
 def promote(version: str, *, json: bool = False) -> int:

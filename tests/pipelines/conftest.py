@@ -26,14 +26,19 @@ from pipelines import fitting, judging, promotion, recording, tracking
 from pipelines.admitting import station_record
 from pipelines.catalogue import find_dataset
 from pipelines.workspace import Plan, open_workspace
+from tests import judged
 from tests.pipelines import oslo
 
 
 @pytest.fixture(scope="session")
 def make():
-    """Every builder of Oslo, by its word."""
-    builders = ("series", "graph", "card", "scores", "evidence", "admission", "plan")
-    return SimpleNamespace(**{name: getattr(oslo, f"make_{name}") for name in builders})
+    """Every builder of Oslo and of what the gate takes, by its word."""
+    of_oslo = ("series", "graph", "card", "admission", "plan")
+    of_the_gate = ("scores", "sound", "comparison", "duel", "evidence")
+    return SimpleNamespace(
+        **{name: getattr(oslo, f"make_{name}") for name in of_oslo},
+        **{name: getattr(judged, f"make_{name}") for name in of_the_gate},
+    )
 
 
 @pytest.fixture(scope="session")

@@ -8,10 +8,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from data_checks.verdict import Admission
-from forecasting.climate.backtest import Scores
-from forecasting.climate.gate import Evidence
 from forecasting.climate.model import LEVELS
-from forecasting.climate.selftest import SelfTest
 from forecasting.climate.series import ClimateSeries, Station, Variable
 from forecasting.climate.windows import Blocks, WindowSpec
 from forecasting.stores.published import ModelCard
@@ -33,11 +30,23 @@ WINDOW = WindowSpec(history=10, horizon=1)
 ROWS = 460
 
 
+def surprises(rows):
+    """What nobody can know of each day's change, up in one twenty of days and down in the next."""
+    sizes = np.zeros(20)
+    sizes[[0, 5, 10, 15]] = [4.0, -2.0, 2.0, -2.0]
+    days = np.arange(rows)
+    return np.where(days // 20 % 2, -1.0, 1.0) * sizes[days % 20]
+
+
 def make_series(rows=ROWS, *, seed=0):
-    """A target whose change of tomorrow stands in the wind of today: only a graph can know it."""
+    """A target whose change of tomorrow stands in the wind of today: only a graph can know it.
+
+    But for surprises: of twenty days three are 2 °C off and one is 4 °C off, so that intervals
+    of 1 and 3 °C to either side hold 80 and 95 % of them.
+    """
     rng = np.random.default_rng(seed)
     change = rng.normal(0.0, 3.0, rows + 1)
-    target = 15 + np.cumsum(change)[:rows]
+    target = 15 + np.cumsum(change[:rows] + surprises(rows))
     values = np.column_stack([target, change[1:]]).astype(np.float32)
     return ClimateSeries(
         station=Station(name="oslo", latitude=59.9, longitude=10.7, timezone="Europe/Oslo"),
@@ -53,11 +62,11 @@ def make_series(rows=ROWS, *, seed=0):
 
 
 def make_graph(*, wrong_by=0.0, spoiled=None):
-    """A graph that forecasts tomorrow exactly, but for `wrong_by` °C.
+    """A graph that forecasts tomorrow as well as it can be known, but for `wrong_by` °C.
 
     `spoiled` is "nan", "unordered", "random" or "batch": what a smoke test has to find.
     """
-    offsets = wrong_by + np.linspace(-1.0, 1.0, len(LEVELS))
+    offsets = wrong_by + np.array([-3.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 3.0])
     offsets = {"nan": offsets * np.nan, "unordered": offsets[::-1]}.get(spoiled, offsets)
     tails = {
         "random": [
@@ -122,25 +131,6 @@ def make_card(**changes):
         run_id="run-1",
     )
     return replace(card, **changes)
-
-
-def make_scores(mae, **changes):
-    """Scores of two leads with one error."""
-    scores = Scores(mae_by_lead=(mae, mae), rmse_by_lead=(mae, mae), mean_mae=mae, origins=200)
-    return replace(scores, **changes)
-
-
-def make_evidence(mae=1.0, *, rival=2.0, champion=None, selftest=None):
-    """Evidence of a sound candidate with an error, beside a rival's and perhaps a champion's."""
-    sound = {"finite": True, "ordered": True, "repeats": True, "batch_difference": 0, "leaks": ()}
-    return Evidence(
-        candidate=make_scores(mae),
-        rivals={"persistence": make_scores(rival), "climatology": make_scores(rival + 1)},
-        selftest=SelfTest(**(sound | (selftest or {}))),
-        champion_version=None if champion is None else 4,
-        champion=None if champion is None else make_scores(champion),
-        against_champion=None if champion is None else make_scores(mae),
-    )
 
 
 def make_admission(series, report):

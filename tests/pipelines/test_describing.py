@@ -2,8 +2,15 @@ import re
 
 import pytest
 
+from forecasting.climate.gate import judge
 from forecasting.stores.published import ModelCard
-from pipelines.describing import check_rows, leaderboard_rows, registration_of
+from pipelines.describing import (
+    check_rows,
+    leaderboard_rows,
+    registration_of,
+    season_rows,
+    significance_rows,
+)
 from pipelines.promotion import card_of
 
 
@@ -32,7 +39,11 @@ def test_a_reviewer_reads_data_errors_checks_and_how_to_do_it_again(described, s
     assert f"SHA-256 `{work.series.sha256}`" in text
     assert "460 steps, 2012-01-01 to 2013-04-04, 920 of 920 values observed" in text
     assert "`gatecast retrain oslo --preset quick --seed 1`" in text
-    for section in ("Data", "Errors on the gate block", "Checks of the gate", "Reproduce"):
+    sections = (
+        "Data", "Errors on the gate block", "Skill horizon", "Checks of the gate",
+        "Beside the rivals", "Intervals and seasons", "Reproduce",
+    )  # fmt: skip
+    for section in sections:
         assert f"\n\n## {section}" in text
 
 
@@ -70,4 +81,28 @@ def test_tags_find_a_version_by_its_data_its_errors_and_its_skill(described, sma
     assert tags["mean_mae"] == f"{evidence.candidate.mean_mae:.4f}"
     assert re.fullmatch(r"-?\d+\.\d{4}", tags["skill"])
     assert tags["promoted"] == str(small_run.judgement.verdict.promoted).lower()
+    assert tags["skill_horizon"] == str(evidence.skill_horizon)
+    assert 0 <= float(tags["p_better.climatology"]) <= 1
+    assert 0 <= float(tags["coverage_95"]) <= 1
+    assert tags["verdict"] == small_run.judgement.verdict.sentence
     assert tags["data_sha256"] == small_run.work.series.sha256
+
+
+def test_every_rivals_test_is_in_a_table_with_a_p_value_for_each_lead(small_run):
+    verdict = small_run.judgement.verdict
+    head, _, *rows = significance_rows(verdict)
+    assert head == "| rival | difference in the mean | p over the horizon | lead 1 |"
+    assert len(rows) == len(verdict.evidence.rivals)
+    first = verdict.evidence.comparisons["persistence"]
+    assert rows[0].endswith(
+        f"| {first.over_horizon.p_better:.3f} | {first.by_lead.holm_by_lead[0]:.3f} |"
+    )
+
+
+def test_intervals_are_told_in_all_and_by_season(small_run, make):
+    verdict = small_run.judgement.verdict
+    head, _, whole, *seasons = season_rows(verdict)
+    assert "| CRPS | coverage 80 % | coverage 95 % | width 80 % | width 95 % |" in head
+    assert whole.startswith("| all | 180 |")
+    assert [row.split("|")[1].strip() for row in seasons] == ["DJF", "MAM", "SON"]
+    assert season_rows(judge(make.evidence()))[2].endswith("| - | 0.800 | 0.950 | - | - |")

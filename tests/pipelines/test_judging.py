@@ -82,8 +82,9 @@ def test_a_champion_is_asked_on_the_same_rows(work, settings, make, monkeypatch)
     graph = work.put("gru", make.graph(wrong_by=0.2)) / GRAPH
     version, verdict = judging.judge_against_champion(settings, trial, "climate-oslo", graph)
     assert (version, verdict.evidence.champion_version) == (7, 7)
-    assert verdict.evidence.champion.mean_mae == pytest.approx(0.5, abs=1e-3)
-    assert verdict.evidence.against_champion.mean_mae == pytest.approx(0.2, abs=1e-3)
-    assert verdict.evidence.champion.origins == verdict.evidence.against_champion.origins
+    duel = verdict.evidence.duel
+    assert duel.champion.mean_mae == pytest.approx(0.9, abs=0.05)
+    assert duel.candidate.mean_mae == pytest.approx(0.66, abs=0.05)
+    assert duel.champion.origins == duel.candidate.origins
     itself = judging.judge_against_champion(settings, trial, "climate-oslo", graph, itself=7)
-    assert itself[1].evidence.champion is None
+    assert itself[1].evidence.duel is None

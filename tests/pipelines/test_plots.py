@@ -30,7 +30,7 @@ def test_predictions_stand_at_their_own_day_beside_what_was_observed(gate):
 
 
 def test_skill_is_zero_where_a_rival_is_as_good(make):
-    drawn = lines(plots.plot_skill(make.scores(1.0), {"a_rival": make.scores(1.0)}))
+    drawn = lines(plots.plot_skill(make.scores((1.0, 1.0)), {"a_rival": make.scores((1.0, 1.0))}))
     assert list(drawn["a rival"].get_ydata()) == [0.0, 0.0]
     assert list(drawn["a rival"].get_xdata()) == [1, 2]
 

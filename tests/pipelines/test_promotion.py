@@ -62,28 +62,31 @@ def champion(work, candidate):
 
 
 @pytest.mark.parametrize(
-    ("evidence", "registered"),
+    ("evidence", "found", "registered"),
     [
-        pytest.param({"mae": 1.0}, True, id="promoted, the first"),
-        pytest.param({"mae": 1.0, "champion": 1.2}, True, id="promoted over a champion"),
-        pytest.param({"mae": 1.0, "champion": 0.9}, True, id="sound, worse than the champion"),
-        pytest.param({"mae": 1.0, "champion": 1.0}, False, id="the champion's equal"),
-        pytest.param({"mae": 3.0}, False, id="worse than a rival"),
-        pytest.param({"mae": 3.0, "champion": 4.0}, False, id="better only than the champion"),
-        pytest.param({"mae": float("nan")}, False, id="says nothing"),
+        pytest.param({}, {}, True, id="promoted, the first"),
+        pytest.param({"champion": 1.2, "against": 1.0}, {}, True, id="promoted over a champion"),
+        pytest.param({"champion": 0.9, "against": 1.0}, {}, True, id="worse than the champion"),
+        pytest.param({"champion": 1.0, "against": 1.0}, {}, False, id="the champion's equal"),
+        pytest.param({"candidate": 3.0}, {}, False, id="worse than a rival"),
         pytest.param(
-            {"mae": 1.0, "champion": 0.9, "selftest": {"leaks": ("forecast changed",)}},
-            False,
-            id="leaks",
+            {"candidate": 3.0, "champion": 4.0, "against": 3.0}, {}, False,
+            id="better only than the champion",
+        ),
+        pytest.param({"p_values": {"climatology": 0.2}}, {}, False, id="better by luck"),
+        pytest.param({"candidate": float("nan")}, {}, False, id="says nothing"),
+        pytest.param(
+            {"champion": 0.9, "against": 1.0}, {"leaks": ("forecast changed",)}, False, id="leaks"
         ),
         pytest.param(
-            {"mae": 1.0, "champion": 0.9, "selftest": {"repeats": False}}, False, id="unrepeatable"
+            {"champion": 0.9, "against": 1.0}, {"repeats": False}, False, id="unrepeatable"
         ),
-        pytest.param({"mae": 1.0, "selftest": {"ordered": False}}, False, id="out of order"),
+        pytest.param({}, {"ordered": False}, False, id="out of order"),
     ],
-)
-def test_a_candidate_is_registered_when_promoted_or_worth_a_look(make, evidence, registered):
-    assert wanted(judge(make.evidence(**evidence))) is registered
+)  # fmt: skip
+def test_a_candidate_is_registered_when_promoted_or_worth_a_look(make, evidence, found, registered):
+    judged = replace(make.evidence(**evidence), selftest=make.sound(**found))
+    assert wanted(judge(judged)) is registered
 
 
 def test_a_challenger_without_rows_that_both_have_not_seen_is_worth_a_look(make):
@@ -137,7 +140,10 @@ def test_a_worse_candidate_is_a_challenger_and_is_refused_with_both_numbers(
     judgement, version = candidate(wrong_by=0.5)
     decision = decide(work.settings, work.folder, judgement, version)
     assert (decision.promoted, decision.version) == (False, 2)
-    assert "required mean MAE below 0.2000, found 0.5000" in decision.verdict.sentence
+    duel = decision.verdict.evidence.duel
+    assert duel.champion.mean_mae < duel.candidate.mean_mae
+    for scores in (duel.champion, duel.candidate):
+        assert f"{scores.mean_mae:.4f}" in decision.verdict.sentence
     assert (alias_of(client, MODEL, "champion"), alias_of(client, MODEL, "challenger")) == (1, 2)
     assert read_pointer(work.settings.root, MODEL).version == 1
 

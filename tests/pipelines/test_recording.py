@@ -85,6 +85,23 @@ def test_the_whole_judgement_and_the_plan_can_be_read_from_the_run(small_run, tm
             assert file.read() == (small_run.work.folder / name).read_bytes()
 
 
+def test_the_whole_verdict_is_on_the_run_as_json(small_run):
+    client, verdict = connect(small_run.work.settings), small_run.decision.verdict
+    kept = recording.logged_verdict(client, small_run.run)
+    assert kept == strict(recording.finite(verdict.to_json()))
+    assert set(kept["evidence"]["comparisons"]) == set(verdict.evidence.rivals)
+    run = client.get_run(small_run.run)
+    assert run.data.metrics["skill_horizon"] == verdict.skill_horizon
+    assert run.data.metrics["gate.DJF/crps"] == verdict.evidence.seasons["DJF"].crps
+    assert 0 <= run.data.metrics["p_better/persistence"] <= 1
+
+
+def test_a_run_without_a_verdict_has_none(small_run):
+    client = connect(small_run.work.settings)
+    child = small_run.judgement.runs[small_run.judgement.cell]
+    assert recording.logged_verdict(client, child) is None
+
+
 def test_data_checks_are_told_as_markdown_with_every_finding(make, tmp_path):
     reason = Reason(
         code="OUT_OF_BOUNDS",
@@ -120,9 +137,12 @@ def test_the_answer_holds_what_the_command_promises(small_run):
 
 
 def test_a_candidate_that_said_nothing_is_null_and_never_nan(make):
-    scores = make.scores(math.nan, pinball=math.inf, coverage_80_by_lead=(math.nan, 0.8))
+    scores = replace(
+        make.scores((math.nan, math.nan)), pinball=math.inf, coverage_80_by_lead=(math.nan, 0.8)
+    )
     evidence = replace(
-        make.evidence(selftest={"finite": False, "batch_difference": math.nan}), candidate=scores
+        make.evidence(scores, p_values={"persistence": 1.0}),
+        selftest=make.sound(finite=False, batch_difference=math.nan),
     )
     verdict = judge(evidence)
     decision = Decision(model="climate-oslo", version=None, promoted=False, verdict=verdict)
@@ -141,4 +161,6 @@ def test_leaderboard_and_decision_name_the_best_first(small_run):
     told = recording.decision_markdown(small_run.judgement, small_run.decision)
     assert told.startswith(small_run.decision.verdict.sentence)
     assert "| check | required | found | passed |" in told
+    assert "| rival | difference in the mean |" in told
+    assert "| targets in | origins |" in told
     assert "gru (candidate)" in told

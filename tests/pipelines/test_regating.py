@@ -6,6 +6,7 @@ from forecasting.errors import DataUnchecked, PromotionRefused
 from forecasting.stores.published import read_pointer
 from forecasting.stores.registry.aliases import alias_of
 from forecasting.stores.registry.versions import connect, resolve
+from pipelines.recording import logged_verdict
 from pipelines.regating import promote_again
 
 MODEL = "climate-oslo"
@@ -26,7 +27,7 @@ def test_a_version_that_passes_the_gate_again_is_promoted(known, version, again,
     result = again(version())
     assert result["promoted"] is True
     assert result["verdict"]["sentence"].startswith("Promoted")
-    assert result["metrics"]["mae_by_lead"] == [pytest.approx(0, abs=1e-3)]
+    assert result["metrics"]["mae_by_lead"] == [pytest.approx(0.5, abs=1e-3)]
     assert read_pointer(known.settings.root, MODEL).version == 1
     assert alias_of(client, MODEL, "champion") == 1
 
@@ -43,7 +44,8 @@ def test_a_version_worse_than_the_champion_is_refused_with_both_numbers(
     again(version(wrong_by=0.2))
     result = again(version(wrong_by=0.5))
     assert result["promoted"] is False
-    assert "required mean MAE below 0.2000, found 0.5000" in result["verdict"]["sentence"]
+    assert "required mean MAE below 0.6" in result["verdict"]["sentence"]
+    assert "found 0.9" in result["verdict"]["sentence"]
     assert alias_of(client, MODEL, "champion") == 1
     assert read_pointer(known.settings.root, MODEL).version == 1
 
@@ -78,3 +80,15 @@ def test_a_version_whose_name_and_card_disagree_is_refused(again, version):
     stray = replace(version(station="bergen"), model=MODEL)
     with pytest.raises(PromotionRefused, match="a station's own model"):
         again(stray)
+
+
+def test_the_newer_verdict_stands_where_the_first_one_stood(again, version, client):
+    again(version(wrong_by=0.2))
+    refused = again(version(wrong_by=0.5))
+    shown = resolve(client, f"{MODEL}/2")
+    assert shown.tags["promoted"] == "false"
+    assert shown.tags["verdict"] == refused["verdict"]["sentence"]
+    kept = logged_verdict(client, shown.run_id)
+    assert kept["sentence"] == refused["verdict"]["sentence"]
+    assert kept["evidence"]["duel"]["champion"]["mean_mae"] < 0.7
+    assert resolve(client, f"{MODEL}/1").tags["promoted"] == "true"

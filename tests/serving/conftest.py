@@ -40,6 +40,7 @@ MODEL_CARD = ModelCard(
     trained_through="2015-09-30",
     data_sha256="d" * 64,
     run_id="run-1",
+    skill_horizon=6,
 )
 
 

@@ -1,10 +1,11 @@
 import math
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
 
-from forecasting.climate.backtest import score_points, score_quantiles, skill
+from forecasting.climate.backtest import score_points, score_quantiles, score_seasons, skill
 from forecasting.climate.windows import WindowSpec, cut
 
 SPEC = WindowSpec(history=2, horizon=2)
@@ -100,3 +101,65 @@ def test_scores_are_written_as_json(windows):
 
     assert content["mae_by_lead"] == (4.0, 5.25)
     assert content["pinball"] is None
+
+
+def test_an_interval_whose_levels_are_not_there_has_no_numbers(windows):
+    quantiles = np.stack([zeros(windows)] * 3, axis=-1)
+
+    scores = score_quantiles(windows, quantiles, LEVELS)
+
+    assert scores.width_80_by_lead == (0.0, 0.0)
+    assert scores.coverage_95_by_lead is scores.width_95_by_lead is scores.winkler_95 is None
+
+
+def test_mase_divides_by_the_scale_that_is_given(windows):
+    assert score_points(windows, zeros(windows)).mase is None
+    assert score_points(windows, zeros(windows), scale=2.0).mase == pytest.approx(4.625 / 2)
+
+
+def test_a_scale_of_zero_leaves_mase_finite(windows):
+    assert math.isfinite(score_points(windows, zeros(windows), scale=0.0).mase)
+
+
+def test_every_number_is_spoilt_by_a_forecast_that_says_nothing_at_one_origin(windows):
+    quantiles = np.stack([zeros(windows) + step for step in range(5)], axis=-1)
+    levels = (0.025, 0.1, 0.5, 0.9, 0.975)
+    quantiles[0, 0] = np.nan
+
+    scores = score_quantiles(windows, quantiles, levels, scale=1.0)
+
+    for name in ("mean_mae", "smape", "mase", "pinball", "crps", "winkler_80", "winkler_95"):
+        assert math.isnan(getattr(scores, name)), name
+    for name in ("coverage_80", "coverage_95", "width_80", "width_95"):
+        by_lead = getattr(scores, f"{name}_by_lead")
+        assert math.isnan(by_lead[0]), name
+        assert math.isfinite(by_lead[1]), name
+
+
+def test_seasons_are_told_apart_by_the_targets_month(series_of):
+    values = np.where(np.arange(400) < 59, 1.0, 2.0)  # January and February of 2013
+    series = series_of(values, start=datetime(2013, 1, 1, tzinfo=UTC))
+    windows = cut(series, SPEC, SPEC.origins(0, 150))
+
+    by_season = score_seasons(windows, lambda part: score_points(part, zeros(part)))
+
+    assert list(by_season) == ["DJF", "MAM"]
+    assert by_season["DJF"].mae_by_lead == (1.0, 1.0)
+    assert by_season["MAM"].mae_by_lead == (2.0, 2.0)
+    assert by_season["DJF"].origins + by_season["MAM"].origins == len(windows) + 1
+
+
+def test_the_seasons_together_hold_every_known_target(make_series):
+    spec = WindowSpec(history=5, horizon=3)
+    series = make_series(400, gaps=0.1)
+    windows = cut(series, spec, spec.origins(0, 400))
+    held = []
+
+    def score(part):
+        held.append(part.target_observed)
+        assert np.array_equal(np.isfinite(part.target), part.target_observed)
+        return score_points(part, zeros(part))
+
+    score_seasons(windows, score)
+
+    assert np.array_equal(np.sum(held, axis=0), windows.target_observed)

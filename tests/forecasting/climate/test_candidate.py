@@ -11,6 +11,7 @@ from forecasting.climate.candidate import LEAST_SHARED_ORIGINS, Champion, Trial
 from forecasting.climate.export import write_graph
 from forecasting.climate.gate import judge
 from forecasting.climate.model import LEVELS
+from forecasting.climate.significance import compare
 from forecasting.stores.published import ModelCard
 
 
@@ -54,7 +55,82 @@ def test_without_a_champion_only_the_rivals_count(trial, exported):
     assert evidence.champion_version is None
     assert set(evidence.rivals) == {"persistence", "climatology", "damped_anomaly_persistence"}
     assert evidence.candidate.origins == len(trial.gate)
+    assert set(evidence.comparisons) == set(evidence.rivals)
     assert evidence.selftest.leaks == ()
+
+
+def test_the_comparisons_are_of_the_same_errors_as_the_scores(trial, exported):
+    evidence = trial.evidence(exported / "model.onnx", None)
+
+    for name, comparison in evidence.comparisons.items():
+        over = comparison.over_horizon
+        difference = evidence.candidate.mean_mae - evidence.rivals[name].mean_mae
+        assert over.mean_difference == pytest.approx(difference)
+        assert len(comparison.by_lead.holm_by_lead) == trial.window.horizon
+        assert over.origins == evidence.candidate.origins
+
+
+def test_evidence_says_how_seasons_differ_and_what_a_forecast_costs(trial, exported):
+    evidence = trial.evidence(exported / "model.onnx", None)
+
+    assert list(evidence.seasons) == ["DJF", "MAM"]
+    assert all(0 < scores.mase < 5 for scores in evidence.seasons.values())
+    assert evidence.cost.megabytes == (exported / "model.onnx").stat().st_size / 1e6
+    assert 0 < evidence.cost.milliseconds < 50
+
+
+def test_evidence_is_the_same_every_time_but_for_the_stopwatch(trial, exported):
+    one, other = (trial.evidence(exported / "model.onnx", None) for _ in range(2))
+
+    assert replace(one, cost=other.cost) == other
+
+
+def test_a_champion_that_says_nothing_on_newer_rows_loses_to_who_speaks(
+    trial, champion_of, trained, exported, tmp_path
+):
+    fitting, folder = trained
+    broken = fitting.assemble(folder)
+    with torch.no_grad():
+        broken.members[0].out.bias.fill_(torch.nan)
+    write_graph(broken, fitting.window, 2, tmp_path / "broken.onnx")
+    silent = replace(champion_of("2012-12-31"), graph=tmp_path / "broken.onnx")
+
+    evidence = trial.evidence(exported / "model.onnx", silent)
+
+    assert math.isnan(evidence.duel.champion.mean_mae)
+    verdict = judge(evidence)
+    assert next(check for check in verdict.checks if "champion" in check.name).passed
+
+
+def test_on_a_random_walk_a_network_is_refused_for_not_beating_persistence(
+    make_fitting, series_of, tmp_path
+):
+    rng = np.random.default_rng(2)
+    walk = series_of(10 + rng.normal(0, 1, 460).cumsum(), rng.normal(5, 1, 460))
+    fitting = make_fitting(series=walk)
+    for seed in fitting.recipe.seeds(fitting.seed):
+        fitting.fit_member(seed, tmp_path)
+    write_graph(fitting.assemble(tmp_path), fitting.window, 2, tmp_path / "model.onnx")
+    trial = Trial(series=walk, window=fitting.window, blocks=fitting.blocks, levels=LEVELS)
+
+    verdict = judge(trial.evidence(tmp_path / "model.onnx", None))
+
+    assert not verdict.promoted
+    assert "not significantly better than persistence" in verdict.sentence
+
+
+def test_on_random_walks_a_fitted_model_is_rarely_called_better_than_persistence():
+    rng, called = np.random.default_rng(3), 0
+    for _ in range(100):
+        changes = rng.normal(0, 1, 700)
+        slope = changes[:499] @ changes[1:500] / (changes[:499] @ changes[:499])
+        ahead = np.stack([changes[500 + lead : 680 + lead] for lead in range(1, 8)], axis=1)
+        truth = ahead.cumsum(axis=1)
+        said = changes[500:680, None] * slope * np.ones(7)
+        found = compare(np.abs(truth - said), np.abs(truth))
+        called += found.over_horizon.p_better <= 0.05
+
+    assert called <= 10
 
 
 def test_a_champion_is_met_on_the_rows_that_it_has_not_seen(trial, champion_of, exported):
@@ -63,9 +139,18 @@ def test_a_champion_is_met_on_the_rows_that_it_has_not_seen(trial, champion_of, 
     evidence = trial.evidence(exported / "model.onnx", champion)
 
     assert evidence.champion_version == 4
-    assert evidence.champion == evidence.against_champion
-    assert evidence.champion.origins == len(trial.gate) - 6
+    assert evidence.duel.champion == evidence.duel.candidate
+    assert evidence.duel.champion.origins == len(trial.gate) - 6
+    assert evidence.duel.newer_by_days == -6
+    assert evidence.duel.comparison.over_horizon.p_better == 1.0
     assert not judge(evidence).promoted
+
+
+def test_a_candidate_judged_again_is_as_new_as_its_own_last_row(trial, champion_of, exported):
+    champion, graph = champion_of("2012-12-31"), exported / "model.onnx"
+
+    assert trial.evidence(graph, champion).duel.newer_by_days == 14
+    assert trial.evidence(graph, champion, "2012-12-21").duel.newer_by_days == -10
 
 
 def test_the_first_shared_target_is_the_day_after_the_champions_last(trial, champion_of):
@@ -83,7 +168,7 @@ def test_too_few_shared_rows_are_no_comparison(trial, champion_of, exported):
     evidence = trial.evidence(exported / "model.onnx", champion)
 
     assert champion.unseen(trial) is None
-    assert (evidence.champion_version, evidence.champion) == (4, None)
+    assert (evidence.champion_version, evidence.duel) == (4, None)
     assert not judge(evidence).promoted
 
 

@@ -1,6 +1,7 @@
 """T2: rows after an origin change nothing at it, and a forecaster that peeks is caught."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from forecasting.climate.backtest import score_quantiles
 from forecasting.climate.export import GraphForecaster
-from forecasting.climate.gate import Evidence, judge
+from forecasting.climate.gate import judge
 from forecasting.climate.model import LEVELS
 from forecasting.climate.selftest import corrupt_after, find_leaks, question
 from forecasting.climate.windows import WindowSpec, cut
@@ -77,11 +78,11 @@ def test_a_scaler_that_has_seen_the_future_is_caught(make_series):
     assert "scaler changed with rows after the origin of row 400" in leaks
 
 
-def test_a_leak_costs_the_promotion(make_series, scores):
+def test_a_leak_costs_the_promotion(make_series, make):
     series = make_series()
     found = question(honest, series, WINDOW, len(series), GATE)
 
-    verdict = judge(Evidence(candidate=scores(1.0), rivals={"r": scores(2.0)}, selftest=found))
+    verdict = judge(replace(make.evidence(), selftest=found))
 
     assert not verdict.promoted
     assert "no leak from the future" in verdict.sentence

@@ -28,9 +28,9 @@ def test_an_origin_without_history_or_target_is_refused(make_series, origins):
         cut(make_series(10), SPEC, origins)
 
 
-@pytest.mark.parametrize("origins", [range(0), range(2, 8, 2)])
-def test_origins_that_do_not_follow_each_other_are_refused(make_series, origins):
-    with pytest.raises(WindowError, match="consecutive"):
+@pytest.mark.parametrize("origins", [range(0), range(7, 2, -1)])
+def test_no_origins_or_descending_ones_are_refused(make_series, origins):
+    with pytest.raises(WindowError, match="ascending"):
         cut(make_series(10), SPEC, origins)
 
 
@@ -77,3 +77,16 @@ def test_members_stop_early_on_stretches_that_fill_the_train_block_once():
     assert [row for stretch in stretches for row in stretch] == list(range(60, blocks.train))
     assert blocks.stretch(0, spec).stop == blocks.train
     assert blocks.stretch(STRETCHES, spec) == blocks.stretch(0, spec)
+
+
+def test_origins_with_a_stride_are_every_nth_of_the_others(make_series):
+    series = make_series(30)
+    every, third = cut(series, SPEC, range(2, 20)), cut(series, SPEC, range(2, 20, 3))
+
+    for name in ("history", "history_observed", "target", "target_observed"):
+        assert np.array_equal(getattr(third, name), getattr(every, name)[::3], equal_nan=True)
+    assert third.origins == every.origins[::3]
+    assert third.origin_seconds(np.arange(6)).tolist() == (
+        every.origin_seconds(np.arange(18))[::3].tolist()
+    )
+    assert np.shares_memory(third.history, series.values)

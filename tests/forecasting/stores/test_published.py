@@ -183,3 +183,13 @@ def test_a_pointer_holds_what_a_reader_needs_to_verify_it(tmp_path, files_of, pu
 
     assert set(content) == {"model", "version", "alias", "run_id", "folder", "manifest_sha256"}
     assert content["folder"] == f"3-{content['manifest_sha256'][:12]}"
+
+
+def test_a_card_older_than_the_skill_horizon_reads_as_not_knowing_it(files_of):
+    files = files_of(skill_horizon=3)
+    assert read_card(files).skill_horizon == 3
+    content = json.loads((files / CARD).read_bytes())
+    del content["skill_horizon"]
+    (files / CARD).write_text(json.dumps(content))
+
+    assert read_card(files).skill_horizon is None

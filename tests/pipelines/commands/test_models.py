@@ -20,8 +20,8 @@ def test_an_empty_registry_lists_nothing(capsys):
 
 
 def test_versions_are_listed_newest_first_with_aliases_and_errors(version, capsys):
-    version(tags={"mean_mae": "1.2345", "skill": "0.1"})
-    version()
+    version(tags={"mean_mae": "9.8765"})
+    version(tags={"mean_mae": "1.2345", "skill": "0.1", "skill_horizon": "6"})
     promote("climate-oslo/1")
     capsys.readouterr()
     list_all(json=True)
@@ -31,16 +31,34 @@ def test_versions_are_listed_newest_first_with_aliases_and_errors(version, capsy
     out = capsys.readouterr().out
     assert out.index("climate-oslo/2") < out.index("climate-oslo/1")
     assert "1.2345" in out
+    assert "9.8765" not in out  # the gate has measured it anew
 
 
 def test_one_version_is_shown_as_a_reviewer_reads_it(version, capsys):
     version(tags={"skill": "0.1"})
     show("climate-oslo/1")
-    assert "Oslo's own" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "Oslo's own" in out
+    assert "Tags, as of the last judgement" in out
     show("climate-oslo/1", json=True)
     shown = said(capsys)
+    assert shown["verdict"] is None
     assert (shown["model"], shown["version"]) == ("climate-oslo", 1)
     assert shown["tags"]["skill"] == "0.1"
+
+
+def test_a_judged_version_is_shown_with_its_whole_verdict(version, capsys):
+    version()
+    promote("climate-oslo/1")
+    capsys.readouterr()
+    show("climate-oslo/1", json=True)
+    verdict = said(capsys)["verdict"]
+    assert verdict["promoted"] is True
+    assert verdict["skill_horizon"] == 1
+    assert verdict["limits"]["significance"] == 0.05
+    assert verdict["evidence"]["comparisons"]["climatology"]["over_horizon"]["p_better"] <= 0.05
+    show("climate-oslo/1")
+    assert "skill_horizon" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", ["climate-oslo/9", "climate-oslo@champion", "climate-oslo", "/1"])

@@ -32,6 +32,7 @@ def test_get_answers_in_the_form_of_open_meteo(ask):
         "run_id": "run-3",
         "trained_through": "2015-09-30",
         "data_sha256": "d" * 64,
+        "skill_horizon": 6,
     }
 
 
