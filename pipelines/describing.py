@@ -33,9 +33,8 @@ def registration_of(
         ),
         f"- SHA-256 `{plan.data_sha256}`, accepted by the data checks",
         (
-            f"- trained on rows 0 to {blocks.train - 1}, each member stopped early on a stretch "
-            f"of its own among them; chosen on {blocks.train} to {blocks.train - 1}, "
-            f"judged on {blocks.train} to {blocks.gate - 1}"
+            f"- trained on rows 0 to {blocks.train - 1}, each member without a stretch of its own "
+            f"among them, on which it was asked; judged on {blocks.train} to {blocks.gate - 1}"
         ),
         f"## Errors on the gate block (MAE in {card.unit})",
         *leaderboard_rows(judgement),
@@ -53,6 +52,12 @@ def registration_of(
             f"one ONNX graph in {card.unit}; reads {card.history} steps of "
             + ", ".join(card.variables)
         ),
+        (
+            f"- blended by {judgement.blend['stacked_origins']} held-out origins, intervals "
+            f"calibrated on {judgement.blend['calibrated_origins']} that no early stop saw either"
+        ),
+        "## Weights of the blend near the usual climate (far from it in brackets)",
+        *blend_rows(judgement),
         "## Reproduce",
         (
             f"`gatecast retrain {plan.station} --preset {plan.preset} --seed {plan.seed}` "
@@ -100,6 +105,23 @@ def _paragraphs(lines: list[str]) -> str:
         inside = line[:1] in "-|" and text.rsplit("\n", 1)[-1][:1] in "-|"
         text += ("\n" if inside else "\n\n") + line
     return text.strip() + "\n"
+
+
+def blend_rows(judgement: Judgement) -> list[str]:
+    """Return each column's share by lead as a Markdown table; what has no share is left out."""
+    blend = judgement.blend
+    leads = len(blend["near"])
+    rows = [
+        "| blended | " + " | ".join(f"lead {lead}" for lead in range(1, leads + 1)) + " |",
+        "|---|" + "---|" * leads,
+    ]
+    for place, column in enumerate(blend["columns"]):
+        shares = [
+            f"{near[place]:.2f} ({far[place]:.2f})"
+            for near, far in zip(blend["near"], blend["far"], strict=True)
+        ]
+        rows.append(f"| {column.replace('_', ' ')} | " + " | ".join(shares) + " |")
+    return rows
 
 
 def leaderboard_rows(judgement: Judgement) -> list[str]:

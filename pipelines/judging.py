@@ -12,6 +12,7 @@ from mlflow import MlflowClient
 from pydantic import TypeAdapter
 
 from data_checks.admissions import load_admitted
+from forecasting.climate.assembling import Assembly, assemble
 from forecasting.climate.backtest import Scores
 from forecasting.climate.candidate import Champion, Trial
 from forecasting.climate.export import GraphForecaster, write_graph
@@ -35,13 +36,15 @@ JUDGEMENT = "judgement.json"
 class Judgement:
     """The chosen candidate, its verdict, and how all candidates stood.
 
-    `losses` are the pinball losses on the calibration block by which it was chosen;
+    `losses` are the pinball losses at held-out origins by which it was chosen; `blend` says how
+    it mixes members and rivals, and on how many origins that and its intervals rest;
     `leaderboard` the scores on the gate block; `runs` the MLflow run of each candidate.
     """
 
     cell: str
     verdict: Verdict
     losses: dict[str, float]
+    blend: dict[str, Any]
     leaderboard: dict[str, Scores]
     runs: dict[str, str]
     parameters: int
@@ -61,16 +64,16 @@ def trial_of(settings: Settings, plan: Plan) -> Trial:
 def judge_candidates(
     settings: Settings, folder: Path, candidates: Sequence[Path], parent: str
 ) -> Judgement:
-    """Export, choose on the calibration block, judge on the gate block, log a run each.
+    """Export, choose at held-out origins, judge on the gate block, log a run each.
 
     Raises:
-        Diverged: no candidate's forecast was finite on the calibration block.
+        Diverged: no candidate's forecast was finite at its held-out origins.
     """
     plan = read_plan(folder)
     trial = trial_of(settings, plan)
     client = connect(settings)
-    sizes = {path.name: export_candidate(settings, plan, path) for path in candidates}
-    losses = {path.name: trial.choose_by(path / GRAPH) for path in candidates}
+    assemblies = {path.name: export_candidate(settings, plan, path) for path in candidates}
+    losses = {cell: assembly.loss for cell, assembly in assemblies.items()}
     chosen = min(losses, key=lambda cell: losses[cell])
     if not math.isfinite(losses[chosen]):
         raise Diverged(
@@ -82,7 +85,7 @@ def judge_candidates(
         quantiles = GraphForecaster(path / GRAPH).at(trial.gate)
         leaderboard[path.name] = trial.score(trial.gate, quantiles)
         runs[path.name] = log_candidate(client, settings, plan, path, parent)
-        scores = leaderboard[path.name].to_json() | {"calibration_pinball": losses[path.name]}
+        scores = leaderboard[path.name].to_json() | {"held_out_pinball": losses[path.name]}
         tracking.log_metrics(client, runs[path.name], tracking.flat_metrics(scores, "gate"))
         log_plots(client, runs[path.name], trial, path, verdict)
         tracking.end_run(client, runs[path.name])
@@ -90,21 +93,21 @@ def judge_candidates(
         cell=chosen,
         verdict=verdict,
         losses=losses,
+        blend=assemblies[chosen].to_json(),
         leaderboard=leaderboard,
         runs=runs,
-        parameters=sizes[chosen],
+        parameters=trainable(assemblies[chosen].blend),
         champion=champion,
     )
 
 
-def export_candidate(settings: Settings, plan: Plan, path: Path) -> int:
-    """Write a candidate's graph and weights beside its members; returns its parameters."""
+def export_candidate(settings: Settings, plan: Plan, path: Path) -> Assembly:
+    """Blend a candidate's members and write its graph and weights beside them."""
     assembly = assemble(plan.fitting(settings.root, path.name), path)
     series = load_admitted(settings.root, plan.data_sha256)
     write_graph(assembly.blend, plan.window, len(series.variables), path / GRAPH)
     write_members(assembly.blend, path / WEIGHTS)
-    write_json(path / BLEND, assembly.to_json())
-    return trainable(assembly.blend)
+    return assembly
 
 
 def judge_against_champion(

@@ -103,7 +103,7 @@ def assemble(fitting: Fitting, folder: Path) -> Assembly:
     return Assembly(
         blend=Blend(members, rivals, weights).eval(),
         weights=weights,
-        loss=_pinball(errors - offsets),
+        loss=_pinball(errors - offsets, np.isfinite(held.target)),
         stacked=int(np.isfinite(held.target).any(axis=1).sum()),
         calibrated=int(np.isfinite(held.target[held.unseen]).any(axis=1).sum()),
     )
@@ -170,9 +170,11 @@ def _spread_of(members: list[ClimateForecaster]) -> NDArray[np.float64]:
     return mean
 
 
-def _pinball(errors: NDArray[np.float64]) -> float:
-    """Return the mean pinball loss of errors (origins, horizon, levels); inf if not finite."""
+def _pinball(errors: NDArray[np.float64], known: NDArray[np.bool_]) -> float:
+    """Return the mean pinball loss of errors (origins, horizon, levels) at known targets.
+
+    Infinite where nothing is known, or where a forecast of what is known was not finite.
+    """
     levels = np.asarray(LEVELS)
-    loss = np.maximum(levels * errors, (levels - 1) * errors)
-    known = np.isfinite(loss)
-    return float(loss[known].mean()) if known.any() else float("inf")
+    loss = np.maximum(levels * errors, (levels - 1) * errors)[known]
+    return float(loss.mean()) if loss.size and np.isfinite(loss).all() else float("inf")

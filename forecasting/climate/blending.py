@@ -88,8 +88,8 @@ class Blend(nn.Module):
         self.members = nn.ModuleList(members)
         self.spec: ForecasterSpec = members[0].spec
         self.linear, self.shifted, self.recentred = rivals.linear, rivals.shifted, rivals.recentred
-        usual = [[rivals.climatology.intercept], rivals.climatology.weights]
-        self._keep("usual", np.concatenate(usual))
+        climatology = rivals.climatology
+        self._keep("usual", np.concatenate([[climatology.intercept], climatology.weights]))
         self._keep("damping", rivals.damping)
         self._keep("near", weights.near)
         self._keep("far", weights.far)

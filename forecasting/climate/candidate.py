@@ -36,12 +36,6 @@ class Trial:
     levels: tuple[float, ...]
 
     @property
-    def calibration(self) -> Windows:
-        """The origins on which a candidate is chosen."""
-        origins = self.window.origins(self.blocks.train, self.blocks.train)
-        return cut(self.series, self.window, origins)
-
-    @property
     def gate(self) -> Windows:
         """The origins on which it is judged, never used for training or choosing."""
         origins = self.window.origins(self.blocks.train, self.blocks.gate)
@@ -51,12 +45,6 @@ class Trial:
     def trained_through(self) -> str:
         """The date of the last row that any choice has seen."""
         return self.series.label(self.blocks.train - 1).date().isoformat()
-
-    def choose_by(self, graph: Path) -> float:
-        """Return the pinball loss on the calibration block; the least is chosen."""
-        quantiles = GraphForecaster(graph).at(self.calibration)
-        loss = score_quantiles(self.calibration, quantiles, self.levels).pinball
-        return float("inf") if loss is None or not np.isfinite(loss) else loss
 
     def score(self, windows: Windows, quantiles: NDArray[np.floating]) -> Scores:
         """Score quantiles, (origins, horizon, levels), MASE in units of the train block."""
@@ -129,7 +117,7 @@ class Trial:
         return median
 
     def _rival_forecasts(self, windows: Windows) -> dict[str, NDArray[np.float64]]:
-        simple = fit_baselines(self.series, self.blocks.train, self.window.horizon)
+        simple = fit_baselines(self.series, self.blocks.train, self.window)
         return {name: rival(windows) for name, rival in simple.rivals().items()}
 
     @property

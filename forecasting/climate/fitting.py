@@ -118,7 +118,7 @@ def gather(
         history (batch, history, variables), origin (batch,) seconds, target (batch, horizon).
     """
     return (
-        torch.from_numpy(windows.history[positions]).to(device),
+        torch.from_numpy(np.ascontiguousarray(windows.history[positions])).to(device),
         torch.from_numpy(windows.origin_seconds(positions)).to(device),
         torch.from_numpy(windows.target[positions]).to(device),
     )

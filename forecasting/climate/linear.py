@@ -269,6 +269,7 @@ def _batches(windows: Windows) -> Iterator[tuple[Tensor, Tensor]]:
     for first in range(0, len(windows), AT_ONCE):
         positions = np.arange(first, min(first + AT_ONCE, len(windows)))
         yield (
-            torch.from_numpy(windows.history[positions]),
+            # In one order always: sums in another would differ in their last bits.
+            torch.from_numpy(np.ascontiguousarray(windows.history[positions])),
             torch.from_numpy(windows.origin_seconds(positions)),
         )

@@ -131,9 +131,10 @@ class ClimateForecaster(nn.Module):
         seen = [self.dropout(outputs[:, -1]), ahead, features[:, -1, : spec.variables]]
         raw = self.out(functional.silu(self.hidden(torch.cat(seen, dim=1))))
         raw = raw.view(-1, spec.window.horizon, len(spec.levels))  # (batch, horizon, levels)
-        start = self.linear(history, origin)
+        start: Tensor = self.linear(history, origin)
         spread = cast("Tensor", self.spread).view(1, -1, 1)
-        return start.unsqueeze(-1) + self._ascending(raw) * spread
+        quantiles: Tensor = start.unsqueeze(-1) + self._ascending(raw) * spread
+        return quantiles
 
     def features(self, history: Tensor, origin: Tensor) -> Tensor:
         """Return what the core reads at each step: (batch, history, features), no gaps left.
