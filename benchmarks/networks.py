@@ -135,7 +135,8 @@ class NetworkTask:
 
     def _error(self, inputs: Tensor, target: Tensor) -> Tensor:
         known = torch.isfinite(target)
-        return (self._model(inputs) - torch.where(known, target, 0.0))[known].abs().mean()
+        said = cast("Tensor", self._model(inputs))
+        return (said - torch.where(known, target, 0.0))[known].abs().mean()
 
 
 def fit_network(
@@ -177,7 +178,8 @@ def forecaster(model: nn.Module, view: View) -> Forecaster:
         with torch.no_grad():
             said = model(torch.from_numpy(view.inputs(windows))).numpy()
         start, unit = view.frame(windows)
-        return start + said.astype(np.float64) * unit
+        moved: NDArray[np.float64] = said.astype(np.float64) * unit
+        return start + moved
 
     return forecast
 

@@ -38,13 +38,13 @@ class RivalFailed(GatecastError):
     code = "RIVAL_FAILED"
 
 
-def rivals_python(root: Path = ROOT) -> Path:
-    """Find the interpreter of the rivals' environment.
+def rivals_python(root: Path | None = None) -> Path:
+    """Find the interpreter of the rivals' environment in a clone; in this one when None.
 
     Raises:
         RivalsMissing: it is not there.
     """
-    python = root / PYTHON
+    python = (root or ROOT) / PYTHON
     if not python.is_file():
         raise RivalsMissing(
             "the rivals' environment is missing: run `make rivals`", expected=PYTHON, found="none"

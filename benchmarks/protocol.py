@@ -108,14 +108,13 @@ def lay_out(
             f"and {window.span} of them to fit on",
             found=len(series),
         )
-    origins, notes = min(asked[1], most), ()
-    if origins < asked[1]:
-        notes = (f"{asked[1]} origins were asked for, the rows hold {origins}",)
+    origins = min(asked[1], most)
+    fewer = f"{asked[1]} origins were asked for, the rows hold {origins}"
     return Protocol(
         dataset=name,
         series=series,
         window=window,
         train=train,
         origins=range(train - 1, train - 1 + origins),
-        notes=notes,
+        notes=(fewer,) if origins < asked[1] else (),
     )
