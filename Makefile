@@ -3,6 +3,7 @@ SHELL := /bin/sh
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
+RIVALS := .venv-rivals
 # Everything that set-up writes stays inside the clone.
 export PIP_CACHE_DIR := $(CURDIR)/.cache/pip
 export UV_CACHE_DIR := $(CURDIR)/.cache/uv
@@ -11,7 +12,7 @@ export DO_NOT_TRACK := true
 export GX_ANALYTICS_ENABLED := false
 export ORT_DISABLE_TELEMETRY := 1
 
-.PHONY: help setup run serve test check lock faults clean
+.PHONY: help setup run serve test check lock rivals faults clean
 
 help: ## the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -47,15 +48,29 @@ check: setup ## every linter and contract
 	$(BIN)/vulture
 	$(BIN)/mypy --cache-dir .cache/mypy
 
+rivals: $(RIVALS)/.installed ## the rivals of benchmarks/, in an environment of their own
+
+$(RIVALS)/.installed: benchmarks/rivals.lock | setup
+	$(PYTHON) -m venv $(RIVALS)
+	$(BIN)/uv pip install --quiet --python $(RIVALS)/bin/python --no-deps --require-hashes -r benchmarks/rivals.lock
+	$(RIVALS)/bin/python -m pip install --quiet torch==2.13.0
+	@touch $@
+
 faults: setup ## kills, corruption and races on purpose
 	$(BIN)/pytest -m faults --no-cov -n 0
 
 # torch is left out: pip chooses its build. What torch needs beside it is named here instead.
 TORCH_NEEDS := filelock fsspec jinja2 networkx setuptools sympy typing-extensions
 BUILD_NEEDS := editables hatchling uv
-lock: setup ## resolve the dependencies again into requirements.lock
+# What torch's build for graphics cards would bring: pip leaves it out where it chooses another.
+CARD_ONLY := torch triton cuda-bindings cuda-pathfinder cuda-toolkit $(addprefix nvidia-,\
+  cublas cuda-cupti cuda-nvrtc cuda-runtime cudnn-cu13 cufft cufile curand cusolver cusparse \
+  cusparselt-cu13 nccl-cu13 nvjitlink nvshmem-cu13 nvtx)
+COMPILE := pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
+lock: setup ## resolve the dependencies again into the lock files
 	@$(BIN)/python -c 'import sys, tomllib; p = tomllib.load(open("pyproject.toml", "rb")); print(*[d for d in p["project"]["dependencies"] if not d.startswith("torch")], *p["dependency-groups"]["dev"], *sys.argv[1:], sep="\n")' $(TORCH_NEEDS) $(BUILD_NEEDS) > .cache/lock.in
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate .cache/lock.in -o requirements.lock
+	$(BIN)/uv $(COMPILE) .cache/lock.in -o requirements.lock
+	$(BIN)/uv $(COMPILE) $(addprefix --no-emit-package ,$(CARD_ONLY)) benchmarks/rivals.in -o benchmarks/rivals.lock
 
 clean: ## remove the environment, the caches and all that the program wrote
-	rm -rf .venv .cache var .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv $(RIVALS) .cache var .mypy_cache .ruff_cache .pytest_cache .hypothesis

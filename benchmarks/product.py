@@ -1,0 +1,78 @@
+"""Fit Gatecast as `retrain` does: the default recipe, each cell in a process of its own."""
+
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+from forecasting.climate.candidate import Trial
+from forecasting.climate.export import GraphForecaster, write_graph
+from forecasting.climate.model import LEVELS
+from forecasting.climate.recipe import RECIPES, SEED, Fitting, Recipe
+from forecasting.climate.rolling import Forecaster
+from forecasting.climate.series import ClimateSeries
+from forecasting.climate.windows import Blocks, WindowSpec
+from forecasting.training.loop import one_thread
+
+#: The share of the train rows on which one of the cells is chosen, as `Blocks.of` has it.
+CHOOSING_SHARE = 0.10
+
+#: Processes at once: two cells, and two cores on the machine of the published figures.
+PROCESSES = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """One cell's fitting, and the folder in which its members and its graph are left."""
+
+    fitting: Fitting
+    folder: Path
+
+    @property
+    def graph(self) -> Path:
+        """Where the cell's graph is written."""
+        return self.folder / f"{self.fitting.cell}.onnx"
+
+
+def fit_gatecast(
+    series: ClimateSeries, window: WindowSpec, rows: int, recipe: Recipe = RECIPES["default"]
+) -> Forecaster:
+    """Fit the recipe on the first rows of a series, with no block kept back for a gate.
+
+    The contest's own rows are the gate; the end of the train rows chooses among the cells.
+    """
+    chosen = max(round(CHOOSING_SHARE * rows), window.horizon + 60)
+    blocks = Blocks(train=rows - chosen, calibration=rows, gate=rows)
+    past = series.rows(0, rows)
+    trial = Trial(series=past, window=window, blocks=blocks, levels=LEVELS)
+    with tempfile.TemporaryDirectory() as folder:
+        works = [
+            Work(
+                fitting=Fitting(
+                    series=past, window=window, blocks=blocks, recipe=recipe, cell=cell, seed=SEED
+                ),
+                folder=Path(folder) / cell,
+            )
+            for cell in recipe.cells
+        ]
+        graphs = fit_cells(works)
+        return GraphForecaster(min(graphs, key=trial.choose_by)).at
+
+
+def fit_cells(works: Sequence[Work]) -> list[Path]:
+    """Fit the cells side by side; returns their graphs."""
+    with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as pool:
+        return list(pool.map(fit_cell, works))
+
+
+def fit_cell(work: Work) -> Path:
+    """Train every member of a cell on one thread and export the ensemble."""
+    one_thread()
+    fitting = work.fitting
+    for seed in fitting.recipe.seeds(fitting.seed):
+        fitting.fit_member(seed, work.folder)
+    ensemble = fitting.assemble(work.folder)
+    write_graph(ensemble, fitting.window, len(fitting.series.variables), work.graph)
+    return work.graph
