@@ -7,17 +7,13 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
-from forecasting.climate.candidate import Trial
+from forecasting.climate.assembling import assemble
 from forecasting.climate.export import GraphForecaster, write_graph
-from forecasting.climate.model import LEVELS
 from forecasting.climate.recipe import RECIPES, SEED, Fitting, Recipe
 from forecasting.climate.rolling import Forecaster
 from forecasting.climate.series import ClimateSeries
 from forecasting.climate.windows import Blocks, WindowSpec
 from forecasting.training.loop import one_thread
-
-#: The share of the train rows on which one of the cells is chosen, as `Blocks.of` has it.
-CHOOSING_SHARE = 0.10
 
 #: Processes at once: two cells, and two cores on the machine of the published figures.
 PROCESSES = 2
@@ -41,12 +37,10 @@ def fit_gatecast(
 ) -> Forecaster:
     """Fit the recipe on the first rows of a series, with no block kept back for a gate.
 
-    The contest's own rows are the gate; the end of the train rows chooses among the cells.
+    The contest's own rows are the gate; held-out origins among the train rows choose the cell.
     """
-    chosen = max(round(CHOOSING_SHARE * rows), window.horizon + 60)
-    blocks = Blocks(train=rows - chosen, calibration=rows, gate=rows)
     past = series.rows(0, rows)
-    trial = Trial(series=past, window=window, blocks=blocks, levels=LEVELS)
+    blocks = Blocks(train=rows, gate=rows)
     with tempfile.TemporaryDirectory() as folder:
         works = [
             Work(
@@ -57,22 +51,22 @@ def fit_gatecast(
             )
             for cell in recipe.cells
         ]
-        graphs = fit_cells(works)
-        return GraphForecaster(min(graphs, key=trial.choose_by)).at
+        losses = fit_cells(works)
+        return GraphForecaster(works[losses.index(min(losses))].graph).at
 
 
-def fit_cells(works: Sequence[Work]) -> list[Path]:
-    """Fit the cells side by side; returns their graphs."""
+def fit_cells(works: Sequence[Work]) -> list[float]:
+    """Fit the cells side by side; returns their losses at held-out origins."""
     with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as pool:
         return list(pool.map(fit_cell, works))
 
 
-def fit_cell(work: Work) -> Path:
-    """Train every member of a cell on one thread and export the ensemble."""
+def fit_cell(work: Work) -> float:
+    """Train every member of a cell on one thread and export the blend; returns its loss."""
     one_thread()
     fitting = work.fitting
     for seed in fitting.recipe.seeds(fitting.seed):
         fitting.fit_member(seed, work.folder)
-    ensemble = fitting.assemble(work.folder)
-    write_graph(ensemble, fitting.window, len(fitting.series.variables), work.graph)
-    return work.graph
+    assembly = assemble(fitting, work.folder)
+    write_graph(assembly.blend, fitting.window, len(fitting.series.variables), work.graph)
+    return assembly.loss

@@ -19,8 +19,8 @@ class Limits:
 
     Args:
         significance: largest one-sided p-value at which "better" is believed.
-        margin: how much larger a candidate's mean error may be than that of a rival it need not
-            beat, as a share: what the fit of another seed easily changes.
+        margin: how much larger than a rival's an error may be and still be called no worse, as a
+            share: at a lead where neither has skill over the other, chance alone moves it so far.
         band_80: how far the 80 % interval's coverage, averaged over leads, may be from 0.8.
         band_95: the same for the 95 % interval. Forecasts that are calibrated exactly, judged
             at 180 origins whose errors overlap over 7 leads, stray by a standard deviation of
@@ -60,7 +60,7 @@ def against_rivals(evidence: Evidence, limits: Limits) -> Iterator[Check]:
     """Ask for significance and for every lead against two rivals, for the mean against the rest."""
     for name in MUST_BEAT:
         yield _significantly_better(name, evidence, limits)
-        yield _nowhere_worse(name, evidence)
+        yield _nowhere_worse(name, evidence, limits)
     for name, rival in evidence.rivals.items():
         if name not in MUST_BEAT:
             yield _not_worse(name, evidence.candidate, rival, limits)
@@ -92,10 +92,10 @@ def _spoken(leads: list[int]) -> str:
     return f"at {', '.join(map(str, leads))}" if leads else "at none"
 
 
-def _nowhere_worse(name: str, evidence: Evidence) -> Check:
-    """Require that at no lead the error is larger; an error that is NaN is larger than any."""
+def _nowhere_worse(name: str, evidence: Evidence, limits: Limits) -> Check:
+    """Require non-inferiority at every lead; an error that is NaN is larger than any."""
     check = f"as good as {name} at every lead"
-    required = f"MAE at most that of {name} at each lead"
+    required = f"MAE at most {limits.margin:.0%} over that of {name} at each lead"
     rival = evidence.rivals.get(name)
     if rival is None:
         return Check(name=check, passed=False, required=required, found="no such rival")
@@ -103,7 +103,7 @@ def _nowhere_worse(name: str, evidence: Evidence) -> Check:
     worse = [
         f"lead {lead}: {ours:.4f} against {theirs:.4f}"
         for lead, (ours, theirs) in enumerate(pairs, start=1)
-        if not ours <= theirs
+        if not ours <= theirs * (1 + limits.margin)
     ]
     return Check(
         name=check, passed=not worse, required=required, found="; ".join(worse) or "so it is"
