@@ -69,7 +69,7 @@ class Contest:
         """Ask Gatecast and every rival that needs nothing but the product's own packages."""
         one_thread()
         protocol = self.protocol
-        names = fit_baselines(protocol.series, protocol.train, protocol.window.horizon).rivals()
+        names = fit_baselines(protocol.series, protocol.train, protocol.window).rivals()
         fits = simple_rivals(protocol.window, names) | networks(protocol.window)
         answers = {OURS: self._ask(OURS, self._ours, LEVELS)}
         return answers | {name: self._ask(name, fit, None) for name, fit in fits.items()}

@@ -201,6 +201,6 @@ def simple_rivals(window: WindowSpec, names: Iterable[str]) -> dict[str, Fit]:
     """Return how each simple rival of the product is fitted, by its name."""
 
     def fit_named(name: str) -> Fit:
-        return lambda series, rows: fit_baselines(series, rows, window.horizon).rivals()[name]
+        return lambda series, rows: fit_baselines(series, rows, window).rivals()[name]
 
     return {name: fit_named(name) for name in names}

@@ -13,7 +13,6 @@ from forecasting.climate import calendar
 from forecasting.climate.scaling import fit_climatology
 from forecasting.climate.series import ClimateSeries
 from forecasting.climate.windows import Windows, WindowSpec, cut
-from forecasting.errors import SeriesTooShort
 
 #: Last steps of the target, and of every other variable, that are regressors of their own.
 TARGET_LAGS, OTHER_LAGS = 7, 3
@@ -80,7 +79,7 @@ class LinearSpec:
         """
         means = len(self.lags) + 1  # the lags, the short mean, and then the whole history's
         moved = np.zeros(matrix.shape[1])
-        if not self.recentred:
+        if len(matrix) and not self.recentred:
             moved[: means + 1] = np.sqrt(np.mean(matrix[:, means] ** 2))
         return moved
 
@@ -192,10 +191,8 @@ def fit_linear(
         recentred: see `LinearSpec`.
         shift: fit as if every window were seen again with its history and its target moved
             together by a normal draw of so many root mean squares of the mean anomaly.
-        usable: (origins,) which of those windows may be used; all when None.
-
-    Raises:
-        SeriesTooShort: no usable window has a whole target.
+        usable: (origins,) which of those windows may be used; all when None. A lead of which
+            they know no target is left at what the regression is added to.
 
     Source: Marquardt and Snee (1975), Ridge regression in practice, with a penalty of its own
     for each regressor; noise on the inputs as a penalty as in Bishop (1995), Training with
@@ -215,15 +212,15 @@ def fit_linear(
     parts = [model.regressors(*batch) for batch in _batches(windows)]
     matrix = torch.cat([part[0] for part in parts]).double().numpy()
     anchor = torch.cat([part[1] for part in parts]).double().numpy()
-    chosen = windows.target_observed.all(axis=1) & (True if usable is None else usable)
-    if not chosen.any():
-        raise SeriesTooShort("no window with a whole target", expected="1 or more", found=0)
-    weights, intercept = _solve(
-        matrix[chosen],
-        windows.target[chosen] - anchor[chosen],
-        RIDGE * spec.distances**2,
-        shift * spec.moved(matrix[chosen]),
-    )
+    chosen = np.ones(len(windows), dtype=np.bool_) if usable is None else usable
+    move = shift * spec.moved(matrix[chosen])
+    leads = []
+    for lead in range(window.horizon):
+        known = chosen & windows.target_observed[:, lead]
+        residual = windows.target[known, lead] - anchor[known, lead]
+        leads.append(_solve(matrix[known], residual, RIDGE * spec.distances**2, move))
+    weights = np.stack([lead[0] for lead in leads], axis=1)
+    intercept = np.array([lead[1] for lead in leads])
     model.weights = torch.from_numpy(weights).float()
     model.intercept = torch.from_numpy(intercept).float()
     return model
@@ -234,20 +231,24 @@ def _solve(
     target: NDArray[np.float64],
     penalty: NDArray[np.float64],
     shift: NDArray[np.float64],
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return weights (width, horizon) and intercept (horizon,) of the ridge regression.
+) -> tuple[NDArray[np.float64], float]:
+    """Return weights (width,) and intercept of one lead's ridge regression.
 
     `shift`, (width,), is how far the regressors move when the target moves by the largest of
     its entries: the expectation over normal shifts is added to both sides of the equations.
     """
-    mean, deviation = matrix.mean(axis=0), np.maximum(matrix.std(axis=0), 1e-6)
+    if not len(target):
+        return np.zeros(matrix.shape[1]), 0.0
+    # A regressor that hardly ever moved must not make a shift of the climate infinite.
+    floor = np.maximum(1e-3 * np.abs(shift), 1e-6)
+    mean, deviation = matrix.mean(axis=0), np.maximum(matrix.std(axis=0), floor)
     scaled = (matrix - mean) / deviation
-    level = target.mean(axis=0)
+    level = float(target.mean())
     along = shift / deviation
     gram = scaled.T @ scaled + len(scaled) * (np.diag(penalty) + np.outer(along, along))
-    right = scaled.T @ (target - level) + len(scaled) * shift.max() * along[:, None]
-    weights = np.linalg.solve(gram, right) / deviation[:, None]
-    return weights, level - mean @ weights
+    right = scaled.T @ (target - level) + len(scaled) * shift.max() * along
+    weights = np.linalg.solve(gram, right) / deviation
+    return weights, level - float(mean @ weights)
 
 
 def _usual(series: ClimateSeries, rows: int, column: int) -> NDArray[np.float64]:

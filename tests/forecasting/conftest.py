@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import torch
 
+from forecasting.climate.assembling import assemble
 from forecasting.climate.export import write_graph, write_weights
-from forecasting.climate.model import ClimateForecaster, ForecasterSpec
+from forecasting.climate.model import ClimateForecaster, ForecasterSpec, Statistics
 from forecasting.climate.recipe import Fitting, Recipe
 from forecasting.climate.scaling import fit_climatology, fit_scaler
 from forecasting.climate.series import DAY, ClimateSeries, Station, Variable
@@ -21,7 +22,7 @@ VARIABLES = (
     Variable(name="wind_speed_10m_mean", unit="m/s", lower=0, upper=60),
 )
 WINDOW = WindowSpec(history=10, horizon=3)
-BLOCKS = Blocks(train=300, calibration=380, gate=460)
+BLOCKS = Blocks(train=380, gate=460)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -81,8 +82,10 @@ def make_forecaster(make_series):
         )  # fmt: skip
         model = ClimateForecaster(
             replace(spec, **changes),
-            fit_scaler(series, BLOCKS.train, WINDOW.horizon),
-            fit_climatology(series, BLOCKS.train),
+            Statistics(
+                scaler=fit_scaler(series, BLOCKS.train, WINDOW.horizon),
+                climatology=fit_climatology(series, BLOCKS.train),
+            ),
         )
         generator = torch.Generator().manual_seed(seed)
         with torch.no_grad():
@@ -95,15 +98,15 @@ def make_forecaster(make_series):
 
 @pytest.fixture(scope="session")
 def make_fitting(make_series):
-    """Build a candidate's work that is done in a second: two members of a few weights."""
+    """Build a candidate's work that is done in a second: four members of a few weights."""
 
-    def build(*, series=None, seed=1, epochs=3, cell="gru", members=2, **training):
+    def build(*, series=None, seed=1, epochs=3, cell="gru", folds=2, **training):
         spec = TrainingSpec(epochs=epochs, learning_rate=1e-2, seed=0, **training)
         return Fitting(
             series=make_series(gaps=0.03) if series is None else series,
             window=WINDOW,
             blocks=BLOCKS,
-            recipe=Recipe(name="tiny", members=members, widths=(4,), head=4, training=spec),
+            recipe=Recipe(name="tiny", folds=folds, widths=(4,), head=4, training=spec),
             cell=cell,
             seed=seed,
         )
@@ -124,7 +127,7 @@ def trained(make_fitting, tmp_path_factory):
 def exported(trained):
     """The trained ensemble as it would be published: the folder with graph and weights."""
     fitting, folder = trained
-    ensemble = fitting.assemble(folder)
-    write_graph(ensemble, WINDOW, len(fitting.series.variables), folder / "model.onnx")
-    write_weights(ensemble, folder / "weights.safetensors")
+    blend = assemble(fitting, folder).blend
+    write_graph(blend, WINDOW, len(fitting.series.variables), folder / "model.onnx")
+    write_weights(blend, folder / "weights.safetensors")
     return folder

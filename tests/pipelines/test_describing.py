@@ -23,7 +23,7 @@ def described(small_run):
 
 def test_a_card_says_what_the_graph_reads_and_what_it_has_seen(described, small_run):
     card, work = described[0], small_run.work
-    last_seen = work.series.label(work.plan.blocks.calibration - 1).date().isoformat()
+    last_seen = work.series.label(work.plan.blocks.train - 1).date().isoformat()
     assert isinstance(card, ModelCard)
     assert (card.model, card.station, card.unit) == ("climate-oslo", "oslo", "°C")
     assert card.variables == ("temperature_2m_mean", "wind_speed_10m_mean")

@@ -13,7 +13,7 @@ from pipelines import judging
 from pipelines.judging import judge_candidates, read_judgement, write_judgement
 
 
-def test_the_candidate_with_the_least_loss_on_the_calibration_block_is_chosen(small_run):
+def test_the_candidate_with_the_least_loss_at_held_out_origins_is_chosen(small_run):
     judgement = small_run.judgement
     assert judgement.cell == min(judgement.losses, key=judgement.losses.get)
     assert set(judgement.losses) == set(judgement.leaderboard) == {"lstm", "gru"}

@@ -51,8 +51,8 @@ def test_a_version_worse_than_the_champion_is_refused_with_both_numbers(
 
 
 def test_a_version_that_has_seen_the_gates_rows_is_refused(again, version, work, client):
-    start = work.series.label(work.plan.blocks.calibration - 1).date().isoformat()
-    late = work.series.label(work.plan.blocks.calibration).date().isoformat()
+    start = work.series.label(work.plan.blocks.train - 1).date().isoformat()
+    late = work.series.label(work.plan.blocks.train).date().isoformat()
     with pytest.raises(PromotionRefused, match="was trained on rows of the gate") as refusal:
         again(version(trained_through=late))
     assert refusal.value.expected == f"trained through {start} at the latest"

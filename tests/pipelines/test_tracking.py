@@ -93,7 +93,7 @@ def test_a_candidate_has_its_four_plots_and_its_errors_by_lead(runs, small_run):
         assert child.data.metrics["gate/mae/lead_1"] == scores.mae_by_lead[0]
         assert child.data.metrics["gate/mean_mae"] == scores.mean_mae
         losses = small_run.judgement.losses
-        assert child.data.metrics["gate/calibration_pinball"] == losses[cell]
+        assert child.data.metrics["gate/held_out_pinball"] == losses[cell]
 
 
 def test_more_entries_than_one_batch_takes_are_all_logged(client, run):

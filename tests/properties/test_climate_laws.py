@@ -1,5 +1,7 @@
 """Calendar, scale, quantiles: what holds for every label, every series, every weight."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,8 @@ from hypothesis import strategies as st
 
 from forecasting.climate import calendar
 from forecasting.climate.baselines import fit_baselines
-from forecasting.climate.model import ClimateForecaster, Ensemble, ForecasterSpec
+from forecasting.climate.blending import Blend, BlendWeights
+from forecasting.climate.model import ClimateForecaster, ForecasterSpec, Statistics
 from forecasting.climate.scaling import SIGMA_FLOOR, fit_climatology, fit_scaler
 from forecasting.climate.windows import WindowSpec
 from tests.properties.stations import series_of
@@ -17,6 +20,7 @@ from tests.properties.stations import series_of
 labels = st.lists(st.integers(-8_520_336_000, 10_413_792_000), min_size=1, max_size=20)
 sizes = st.floats(0.01, 1e4)
 HORIZON, STEPS = 3, 80
+WINDOW = WindowSpec(history=6, horizon=HORIZON)
 
 
 @st.composite
@@ -32,9 +36,10 @@ def weather(draw):
 def fitted_bytes(series, rows):
     """Everything that is fitted on a train block, bit by bit."""
     scaler, usual = fit_scaler(series, rows, HORIZON), fit_climatology(series, rows)
-    rivals = fit_baselines(series, rows, HORIZON)
+    rivals = fit_baselines(series, rows, WINDOW)
     numbers = [scaler.mean, scaler.deviation, scaler.spread]
     numbers += [np.array(usual.intercept), usual.weights, rivals.damping]
+    numbers += [each.weights_of() for each in (rivals.linear, rivals.shifted, rivals.recentred)]
     return b"".join(number.tobytes() for number in numbers)
 
 
@@ -86,11 +91,20 @@ def test_no_scale_is_below_its_floor(values, rows):
 def test_quantiles_never_cross_for_any_weights_and_inputs(values, seed, size, cell, members):
     spec = ForecasterSpec(
         cell=cell, widths=(3,), variables=2, target=0, head=3,
-        window=WindowSpec(history=6, horizon=HORIZON), step_seconds=86_400,
+        window=WINDOW, step_seconds=86_400,
     )  # fmt: skip
     series = series_of(values)
-    fits = fit_scaler(series, 40, HORIZON), fit_climatology(series, 40)
-    ensemble = Ensemble([ClimateForecaster(spec, *fits) for _ in range(members)]).eval()
+    rivals = fit_baselines(series, 40, WINDOW)
+    known = Statistics(
+        scaler=fit_scaler(series, 40, HORIZON),
+        climatology=rivals.climatology,
+        linear=rivals.recentred,
+    )
+    mixed = replace(
+        BlendWeights.even(spec),
+        offsets=np.random.default_rng(seed).normal(0, size, (HORIZON, len(spec.levels))),
+    )
+    ensemble = Blend([ClimateForecaster(spec, known) for _ in range(members)], rivals, mixed).eval()
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for weight in ensemble.parameters():

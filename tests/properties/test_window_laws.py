@@ -95,7 +95,7 @@ def test_blocks_partition_the_rows_and_share_no_target(spec, spare):
 
     blocks = Blocks.of(rows, spec)
 
-    borders = [0, blocks.train, blocks.calibration, blocks.gate]
+    borders = [0, blocks.train, blocks.gate]
     assert borders == sorted(set(borders))
     assert blocks.gate == rows
     seen = set()
@@ -111,8 +111,7 @@ def test_blocks_partition_the_rows_and_share_no_target(spec, spare):
 def test_the_gate_has_half_a_year_of_origins(spec, spare):
     blocks = Blocks.of(enough_rows(spec, 400 + spare), spec)
 
-    assert len(spec.origins(blocks.calibration, blocks.gate)) >= GATE_ORIGINS
-    assert len(spec.origins(blocks.train, blocks.calibration)) >= 60
+    assert len(spec.origins(blocks.train, blocks.gate)) >= GATE_ORIGINS
 
 
 @given(spec=specs, rows=st.integers(0, 700))
@@ -120,7 +119,7 @@ def test_the_number_that_a_refusal_of_blocks_asks_for_is_enough(spec, rows):
     enough = enough_rows(spec, rows)
 
     assert enough >= rows
-    assert Blocks.of(enough, spec).train >= 2 * spec.history + spec.horizon
+    assert Blocks.of(enough, spec).train >= 3 * spec.history + 24 * spec.horizon
 
 
 def enough_rows(spec, rows):

@@ -14,7 +14,8 @@ from forecasting.climate.attribution import (
     rank_correlation,
     shares,
 )
-from forecasting.climate.model import LEVELS, Ensemble
+from forecasting.climate.model import LEVELS
+from tests.forecasting.average import Average
 
 ORIGIN = 1_480_032_000
 MEDIAN = LEVELS.index(0.5)
@@ -36,7 +37,7 @@ def members(make_forecaster):
 
 @pytest.fixture
 def forecast(members):
-    ensemble = Ensemble(members)
+    ensemble = Average(members)
 
     def run(history, origin):
         with torch.no_grad():

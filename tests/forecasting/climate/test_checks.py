@@ -54,11 +54,11 @@ def test_the_leads_at_which_it_is_significantly_better_are_told(make):
 def test_worse_at_a_single_lead_is_refused(make, rival):
     candidate = (1.0, 1.2, 1.4)
 
-    refused = refusals(make.evidence(candidate, rivals={rival: (2.0, 1.1999, 1.4)}))
+    refused = refusals(make.evidence(candidate, rivals={rival: (2.0, 1.17, 1.4)}))
 
     check = refused[f"as good as {rival} at every lead"]
-    assert check.found == "lead 2: 1.2000 against 1.1999"
-    assert refusals(make.evidence(candidate, rivals={rival: (2.0, 1.2, 1.4)})) == {}
+    assert check.found == "lead 2: 1.2000 against 1.1700"
+    assert refusals(make.evidence(candidate, rivals={rival: (2.0, 1.1765, 1.4)})) == {}
 
 
 def test_a_rival_that_was_not_asked_is_not_beaten(make):

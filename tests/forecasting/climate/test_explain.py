@@ -7,10 +7,11 @@ import pytest
 import torch
 
 from forecasting.climate.explain import explain, origin_row
-from forecasting.climate.model import LEVELS, ClimateForecaster, Ensemble
+from forecasting.climate.model import LEVELS, ClimateForecaster, Statistics
 from forecasting.climate.scaling import fit_climatology, fit_scaler
 from forecasting.climate.windows import WindowSpec
 from forecasting.errors import ModelInvalid, WindowError
+from tests.forecasting.average import Average
 
 WINDOW = WindowSpec(history=10, horizon=3)
 
@@ -22,7 +23,7 @@ def members(make_forecaster):
 
 @pytest.fixture(scope="module")
 def forecast(members):
-    ensemble = Ensemble(members)
+    ensemble = Average(members)
 
     def run(history, origin):
         with torch.no_grad():
@@ -89,7 +90,11 @@ def test_hours_are_labelled_to_the_minute(make_series, make_forecaster):
     hourly = make_series(start=datetime(2012, 1, 1, tzinfo=UTC), step=timedelta(hours=1))
     spec = replace(make_forecaster().spec, step_seconds=3600)
     member = ClimateForecaster(
-        spec, fit_scaler(hourly, 300, spec.window.horizon), fit_climatology(hourly, 300)
+        spec,
+        Statistics(
+            scaler=fit_scaler(hourly, 300, spec.window.horizon),
+            climatology=fit_climatology(hourly, 300),
+        ),
     ).eval()
 
     def run(history, origin):

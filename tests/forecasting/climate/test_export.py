@@ -9,6 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from forecasting.climate.assembling import assemble
 from forecasting.climate.export import GraphForecaster, write_graph, write_weights
 from forecasting.climate.windows import cut
 from forecasting.stores.graphs import SILENCE
@@ -24,7 +25,7 @@ def forecast(exported):
 @pytest.fixture
 def ensemble(trained):
     fitting, folder = trained
-    return fitting.assemble(folder)
+    return assemble(fitting, folder).blend
 
 
 @pytest.fixture

@@ -8,10 +8,11 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+from forecasting.climate.assembling import assemble
 from forecasting.climate.members import SPECS, members_of, write_members
-from forecasting.climate.model import Ensemble
 from forecasting.errors import ModelInvalid
 from forecasting.stores.published import WEIGHTS
+from tests.forecasting.average import Average
 
 ORIGIN = torch.tensor([1_480_000_000, 0])
 
@@ -22,7 +23,7 @@ def ensemble(make_forecaster):
         make_forecaster(cell="gru", view="level"),
         make_forecaster(cell="lstm", seed=1, widths=(4, 6), head=3),
     ]
-    return Ensemble(members).eval()
+    return Average(members).eval()
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def test_the_members_come_back_and_say_the_same(ensemble, folder):
 
 def test_the_members_of_a_trained_ensemble_are_in_its_weights(trained, tmp_path):
     fitting, folder = trained
-    ensemble = fitting.assemble(folder)
+    ensemble = assemble(fitting, folder).blend
     write_members(ensemble, tmp_path / WEIGHTS)
 
     assert len(members_of(tmp_path)) == len(ensemble.members) == fitting.recipe.members
@@ -92,7 +93,7 @@ def test_a_file_that_is_no_safetensors_is_refused(folder):
 
 
 def test_a_model_without_climate_members_is_not_written(tmp_path):
-    for model in (torch.nn.Linear(1, 1), Ensemble([torch.nn.Linear(1, 1)])):
+    for model in (torch.nn.Linear(1, 1), Average([torch.nn.Linear(1, 1)])):
         with pytest.raises(ModelInvalid, match="no ensemble of climate forecasters"):
             write_members(model, tmp_path / WEIGHTS)
 

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from forecasting.climate import calendar
-from forecasting.climate.model import LEVELS, Ensemble, ForecasterSpec, pinball
+from forecasting.climate.model import LEVELS, ForecasterSpec, damped_anomaly, pinball
 from forecasting.climate.windows import WindowSpec
 from forecasting.errors import ModelInvalid
 
@@ -29,30 +29,34 @@ def silence(model):
         model.out.bias.zero_()
 
 
-def slope(model, from_step):
-    """How the usual course moves from a step of the history to each lead: (batch, horizon)."""
-    labels = ORIGIN.unsqueeze(1) + model.get_buffer("offsets")
-    usual = model._climatology(calendar.phases(labels, 86_400))
-    return usual[:, 10:] - usual[:, from_step : from_step + 1]
+def usual(model):
+    """The usual course over history and horizon: (batch, steps)."""
+    return model._climatology(
+        calendar.phases(ORIGIN.unsqueeze(1) + model.get_buffer("offsets"), 86_400)
+    )
 
 
-def test_an_untrained_head_moves_the_last_value_along_the_usual_course(make_forecaster, history):
-    model = make_forecaster()
+@pytest.mark.parametrize("view", ["level", "departure"])
+def test_a_head_that_says_nothing_leaves_the_regression(make_forecaster, history, view):
+    model = make_forecaster(view=view)
     silence(model)
 
     median = model(history, ORIGIN)[..., LEVELS.index(0.5)]
 
-    torch.testing.assert_close(median, history[:, -1, :1] + slope(model, 9))
+    torch.testing.assert_close(median, model.linear(history, ORIGIN))
+    assert model.linear.spec.recentred == (view == "departure")
 
 
-def test_a_gap_at_the_end_leaves_the_last_known_value(make_forecaster, history):
-    model = make_forecaster()
-    silence(model)
+def test_the_damped_anomaly_starts_at_the_last_known_value(make_forecaster, history):
+    course = usual(make_forecaster())
     history[:, -3:, 0] = torch.nan
 
-    median = model(history, ORIGIN)[..., LEVELS.index(0.5)]
+    forecast = damped_anomaly(history[:, :, 0], course, torch.tensor([1.0, 0.5, 0.0]))
 
-    torch.testing.assert_close(median, history[:, -4, :1] + slope(model, 6))
+    anomaly = history[:, -4, 0] - course[:, 6]
+    torch.testing.assert_close(forecast[:, 0], course[:, 10] + anomaly)
+    torch.testing.assert_close(forecast[:, 1], course[:, 11] + anomaly / 2)
+    torch.testing.assert_close(forecast[:, 2], course[:, 12])
 
 
 def test_a_shift_of_every_day_shifts_the_forecast_and_nothing_else(make_forecaster, history):
@@ -94,16 +98,6 @@ def test_gradients_stay_finite_with_gaps(make_forecaster, history):
     assert all(torch.isfinite(weight.grad).all() for weight in model.parameters())
 
 
-def test_a_shift_of_the_whole_target_shifts_the_last_value_with_it(make_forecaster, history):
-    model = make_forecaster(scale=0.0)
-    shifted = history.clone()
-    shifted[..., 0] += 3.0
-
-    moved = model(shifted, ORIGIN) - model(history, ORIGIN)
-
-    torch.testing.assert_close(moved, torch.full_like(moved, 3.0))
-
-
 @pytest.mark.parametrize("levels", [(0.1, 0.9), (0.5, 0.1), (0.5, 0.5)])
 def test_levels_that_do_not_ascend_or_lack_the_median_are_refused(levels):
     with pytest.raises(ModelInvalid, match="hold the median"):
@@ -116,20 +110,6 @@ def test_levels_that_do_not_ascend_or_lack_the_median_are_refused(levels):
 def test_a_cell_that_does_not_exist_is_refused(make_forecaster):
     with pytest.raises(ModelInvalid, match="no such cell"):
         make_forecaster(cell="transformer")
-
-
-def test_an_ensemble_is_the_mean_of_its_members(make_forecaster, history):
-    members = [make_forecaster(seed=seed) for seed in range(3)]
-
-    together = Ensemble(members)(history, ORIGIN)
-
-    alone = torch.stack([member(history, ORIGIN) for member in members])
-    torch.testing.assert_close(together, alone.mean(dim=0))
-
-
-def test_an_ensemble_of_nobody_is_refused():
-    with pytest.raises(ModelInvalid, match="expected at least 1; found 0"):
-        Ensemble([])
 
 
 def test_pinball_is_half_the_absolute_error_at_the_median_and_asymmetric_elsewhere():

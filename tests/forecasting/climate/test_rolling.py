@@ -17,7 +17,7 @@ ORIGINS = range(300, 400)
 
 
 def fit_damped(series, rows):
-    return fit_baselines(series, rows, WINDOW.horizon).damped_anomaly
+    return fit_baselines(series, rows, WINDOW).damped_anomaly
 
 
 def test_one_fit_forecasts_as_it_does_all_at_once(make_series):

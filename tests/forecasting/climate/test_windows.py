@@ -56,19 +56,19 @@ def test_windows_know_the_labels_of_their_origins(make_series):
 def test_four_years_of_days_are_divided_by_time():
     blocks = Blocks.of(1461, WindowSpec(history=60, horizon=7))
 
-    assert blocks == Blocks(train=1096, calibration=1242, gate=1461)
+    assert blocks == Blocks(train=1242, gate=1461)
 
 
 def test_a_series_too_short_for_its_blocks_is_refused_with_both_numbers():
     spec = WindowSpec(history=60, horizon=7)
 
-    with pytest.raises(SeriesTooShort, match="expected at least 457 steps; found 456"):
-        Blocks.of(456, spec)
+    with pytest.raises(SeriesTooShort, match="expected at least 534 steps; found 533"):
+        Blocks.of(533, spec)
 
-    assert Blocks.of(457, spec).train == 2 * 60 + 2 * 6 * 7
+    assert Blocks.of(534, spec).train == 3 * 60 + 4 * 6 * 7
 
 
-def test_members_stop_early_on_stretches_that_fill_the_train_block_once():
+def test_members_hold_out_stretches_that_fill_the_train_block_once():
     spec = WindowSpec(history=60, horizon=7)
     blocks = Blocks.of(1461, spec)
 
