@@ -116,9 +116,10 @@ class NetworkTask:
 
     @staticmethod
     def _tensors(view: View, windows: Windows) -> tuple[Tensor, Tensor]:
+        told = windows.target_observed.any(axis=1)  # a batch of gaps alone has no mean error
         start, unit = view.frame(windows)
         target = ((windows.target - start) / unit).astype(np.float32)
-        return torch.from_numpy(view.inputs(windows)), torch.from_numpy(target)
+        return torch.from_numpy(view.inputs(windows)[told]), torch.from_numpy(target[told])
 
     def batches(self, generator: torch.Generator) -> Iterable[Tensor]:
         """Yield the windows' positions in random order."""

@@ -2,11 +2,17 @@ import json
 import math
 
 import pytest
+import torch
+from torch import nn
 
 from benchmarks import accuracy
 from benchmarks.contest import TOLD, Contest, best_rival, told
+from benchmarks.networks import NetworkTask, View
 from benchmarks.rivals.exchange import Answer
 from forecasting.climate.baselines import fit_baselines
+from forecasting.climate.scaling import fit_scaler
+from forecasting.climate.windows import cut
+from tests.benchmarks.conftest import WINDOW, make_station
 
 POINTS_ONLY = ("crps", "coverage_80_by_lead", "coverage_95_by_lead", "width_80_by_lead")
 
@@ -51,6 +57,15 @@ def test_a_network_learns_what_the_season_cannot_tell(contest):
     models = contest[0]["models"]
     for name in ("feed_forward_last_day", "elman"):
         assert models[name]["mean_mae"] < models["climatology"]["mean_mae"]
+
+
+def test_a_network_trains_on_no_window_without_a_target():
+    series = make_station(gaps=[(row, 0) for row in range(100, 140)])
+    view = View(scaler=fit_scaler(series, 400, 3), column=0, step_seconds=86_400, residual=True)
+    windows = cut(series, WINDOW, WINDOW.origins(0, 400))
+    inputs, target = NetworkTask(nn.Identity(), view, (windows, windows)).train
+    assert len(inputs) == len(target) == len(windows) - 38
+    assert torch.isfinite(target).any(dim=1).all()
 
 
 def test_a_model_without_a_forecast_at_some_lead_has_no_mean_and_is_no_rival(protocol):
