@@ -54,7 +54,10 @@ class TrainingSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class Epoch:
-    """What one epoch showed. Norms are those of the gradient before and after clipping."""
+    """What one epoch showed. Norms are those of the gradient before and after clipping.
+
+    `seconds` are those of the training; the score after it is not among them.
+    """
 
     epoch: int
     loss: float
@@ -159,6 +162,7 @@ class _Run:
         began = time.perf_counter()
         place = len(self.progress.history)
         measured = self._pass(place)
+        seconds = time.perf_counter() - began
         if measured is None:
             self._give_up()
             return None
@@ -176,7 +180,7 @@ class _Run:
             # What clip_grad_norm_ leaves of a norm, by its own rule.
             clipped_norm=sum(min(norm, self.spec.clip_norm) for norm in norms) / len(norms),
             learning_rate=self.optimiser.param_groups[0]["lr"],
-            seconds=time.perf_counter() - began,
+            seconds=seconds,
         )
         self._keep(epoch)
         return epoch

@@ -26,7 +26,7 @@ def contest(protocol, tiny):
 
 def test_every_model_is_scored_with_every_key(contest, protocol):
     found, said = contest
-    simple = fit_baselines(protocol.series, protocol.train, protocol.window.horizon).rivals()
+    simple = fit_baselines(protocol.series, protocol.train, protocol.window).rivals()
     networks = {"feed_forward_last_day", "feed_forward_window", "elman"}
     assert set(found["models"]) == {"gatecast", *simple, *networks} == set(said)
     for model in found["models"].values():

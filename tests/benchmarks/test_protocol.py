@@ -10,7 +10,7 @@ from tests.benchmarks.conftest import WINDOW, make_station
 
 def errors_of(protocol):
     """The mean absolute errors of the simple rivals over the leads."""
-    simple = fit_baselines(protocol.series, protocol.train, protocol.window.horizon).rivals()
+    simple = fit_baselines(protocol.series, protocol.train, protocol.window).rivals()
     windows = protocol.windows
     return {name: score_points(windows, rival(windows)) for name, rival in simple.items()}
 

@@ -42,11 +42,11 @@ def test_a_killed_candidate_is_a_failure_and_the_next_try_resumes_it(work, child
     path = fit_beside(work.settings, work.folder, "gru", heard.append)
     assert path == work.folder / "gru"
     assert (path / "member-1000.safetensors").is_file()
-    epochs = [told["epoch"] for told in heard if "epoch" in told]
+    epochs = [told["epoch"] for told in heard if told.get("member") == 0]
     history = json.loads((path / "history.json").read_text())["1000"]["history"]
     assert epochs[0] >= 3
     assert [each["epoch"] for each in history] == list(range(1, epochs[-1] + 1))
-    assert heard[-1] == {"cell": "gru", "done": 1}
+    assert heard[-1] == {"cell": "gru", "done": 4}
 
 
 def test_a_candidate_that_refuses_carries_its_code(work):
@@ -92,11 +92,13 @@ def test_the_members_are_trained_one_by_one_and_told_line_by_line(work, tiny_rec
     assert main([str(work.settings.root), str(work.folder), "lstm"]) == 0
     told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     epochs = tiny_recipe.training.epochs
-    assert [each.get("member") for each in told] == [*[0] * epochs, None, *[1] * epochs, None]
-    assert [each["done"] for each in told if "done" in each] == [1, 2]
+    assert [each.get("member") for each in told] == [
+        member for turn in range(4) for member in (*[turn] * epochs, None)
+    ]
+    assert [each["done"] for each in told if "done" in each] == [1, 2, 3, 4]
     assert {each["cell"] for each in told} == {"lstm"}
     history = json.loads((work.folder / "lstm" / "history.json").read_text())
-    assert list(history) == ["1000", "1001"]
+    assert list(history) == ["1000", "1001", "1002", "1003"]
 
 
 @pytest.mark.parametrize("damage", ["changed", "removed"])

@@ -3,8 +3,13 @@ import math
 from dataclasses import replace
 
 import pytest
+from torch import nn
 
+from forecasting.climate.assembling import Assembly
+from forecasting.climate.blending import BlendWeights
 from forecasting.climate.candidate import Trial
+from forecasting.climate.model import ForecasterSpec
+from forecasting.climate.windows import WindowSpec
 from forecasting.errors import Diverged
 from forecasting.stores.published import GRAPH, WEIGHTS
 from forecasting.stores.registry.aliases import CHAMPION
@@ -46,8 +51,20 @@ def test_a_judgement_with_numbers_that_json_lacks_reads_back(tmp_path, small_run
     assert math.isnan(back.leaderboard["gru"].mean_mae)
 
 
+def silent():
+    """What comes of members that say nothing: no loss, hence no choice."""
+    spec = ForecasterSpec(
+        cell="gru", widths=(2,), variables=2, target=0, step_seconds=86_400,
+        window=WindowSpec(history=10, horizon=3),
+    )  # fmt: skip
+    return Assembly(
+        blend=nn.Linear(1, 1), weights=BlendWeights.even(spec), loss=math.inf, stacked=0,
+        calibrated=0,
+    )  # fmt: skip
+
+
 def test_no_finite_candidate_is_a_refusal_and_nothing_is_judged(work, settings, monkeypatch, make):
-    monkeypatch.setattr(judging, "export_candidate", lambda *_: 12)
+    monkeypatch.setattr(judging, "export_candidate", lambda *_: silent())
     path = work.put("gru", make.graph(spoiled="nan"))
     client = connect(settings)
     parent = client.create_run("0").info.run_id
@@ -58,7 +75,11 @@ def test_no_finite_candidate_is_a_refusal_and_nothing_is_judged(work, settings, 
 
 
 def test_one_candidate_that_says_nothing_does_not_stop_the_other(work, settings, monkeypatch, make):
-    monkeypatch.setattr(judging, "export_candidate", lambda *_: 12)
+    monkeypatch.setattr(
+        judging,
+        "export_candidate",
+        lambda *given: silent() if given[-1].name == "gru" else replace(silent(), loss=0.5),
+    )
     monkeypatch.setattr(judging, "log_plots", lambda *_: None)
     paths = [work.put("gru", make.graph(spoiled="nan")), work.put("lstm", make.graph())]
     for path in paths:

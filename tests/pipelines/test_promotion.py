@@ -16,6 +16,9 @@ from pipelines.promotion import decide, publish_candidate, roll_back, smoke_test
 MODEL = "climate-oslo"
 
 
+COUNTS = {"stacked_origins": 300, "calibrated_origins": 150}
+
+
 @pytest.fixture
 def client(settings):
     return connect(settings)
@@ -37,6 +40,7 @@ def candidate(work, make, client):
         judgement = Judgement(
             cell=cell,
             verdict=verdict,
+            blend={"columns": [], "near": [], "far": []} | COUNTS,
             losses={cell: 0.1},
             leaderboard={cell: verdict.evidence.candidate},
             runs={cell: run},

@@ -62,7 +62,7 @@ def test_a_candidate_names_its_parameters_its_seeds_and_its_data(runs, small_run
     _, children = runs
     for cell, child in children.items():
         params = child.data.params
-        assert (params["cell"], params["seeds"]) == (cell, "[1000, 1001]")
+        assert (params["cell"], params["seeds"]) == (cell, "[1000, 1001, 1002, 1003]")
         assert params["training.epochs"] == str(small_run.recipe.training.epochs)
         assert (params["history"], params["horizon"]) == ("10", "1")
         assert params["rows.gate"] == str(len(small_run.work.series))
