@@ -71,7 +71,7 @@ def ratios(seconds: dict[str, list[float]]) -> dict[str, Any]:
 
 
 def gatecast_epochs(data: LectureData, epochs: int) -> list[float]:
-    """Train with the product's loop; what is scored after an epoch is not timed, as with the others."""
+    """Train with the product's loop; as elsewhere, no score after an epoch is timed."""
     _, fit = fit_lecture(data, seed=0, epochs=epochs)
     return [epoch.seconds for epoch in fit.history]
 

@@ -12,6 +12,7 @@ from forecasting.climate.export import GraphForecaster
 from forecasting.errors import ModelInvalid, StationUnknown, VersionUnknown, WindowError
 from forecasting.stores.published import GRAPH, WEIGHTS
 from forecasting.stores.registry.versions import Registration, connect, register, resolve
+from pipelines import tracking
 from pipelines.explaining import (
     CONTENT,
     FIGURE,
@@ -39,7 +40,7 @@ def client(settings):
 
 @pytest.fixture
 def run(client):
-    return client.create_run(client.create_experiment("explained")).info.run_id
+    return client.create_run(tracking.experiment_of(client, settings, "explained")).info.run_id
 
 
 @pytest.fixture
