@@ -39,7 +39,7 @@ def client(settings):
 
 
 @pytest.fixture
-def run(client):
+def run(client, settings):
     return client.create_run(tracking.experiment_of(client, settings, "explained")).info.run_id
 
 
