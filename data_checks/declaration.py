@@ -17,6 +17,9 @@ from forecasting.errors import DatasetInvalid
 Name = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,64}$")]
 VariableName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 Heading = Annotated[str, Field(min_length=1, max_length=200)]
+#: Most steps that a forecast may look ahead: beyond half a month no weather can be foretold.
+MOST_AHEAD = 16
+
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -138,7 +141,7 @@ class Dataset(Strict):
     target: VariableName
     covariates: tuple[VariableName, ...] | None = None
     history: Annotated[int, Field(ge=1, le=10_000)] = 60
-    horizon: Annotated[int, Field(ge=1, le=365)] = 7
+    horizon: Annotated[int, Field(ge=1, le=MOST_AHEAD)] = 7
     max_age_days: Annotated[float | None, Field(gt=0)] = None
     limits: Limits = Limits()
 

@@ -25,7 +25,7 @@ from pipelines.catalogue import find_dataset
 from pipelines.sources.landing import land
 from pipelines.workspace import Plan, open_workspace
 
-#: Steps that a station's record keeps: a year and some, enough for a page and any history.
+#: Steps that a station's record keeps, a year and some of days; more where a forecast reads more.
 RECENT_STEPS = 400
 
 
@@ -76,7 +76,7 @@ def accept(settings: Settings, name: str, admission: Admission) -> str:
 
 def station_record(dataset: Dataset, series: ClimateSeries, admission: Admission) -> StationRecord:
     """Return what the API needs of a station: its card and its last admitted days."""
-    first = max(0, len(series) - RECENT_STEPS)
+    first = max(0, len(series) - max(RECENT_STEPS, dataset.history))
     recent = series.rows(first, len(series))
     time = tuple(_label(recent, position) for position in range(len(recent)))
     columns = np.where(recent.observed, recent.values.astype(np.float64), np.nan).T

@@ -144,6 +144,13 @@ def test_a_declaration_is_refused_with_path_and_expectation(old, new, path, expe
     assert expected in str(refusal.value.expected)
 
 
+def test_a_forecast_looks_at_most_16_steps_ahead():
+    assert parse_dataset(f"horizon = 16\n{TEN_LINES}", "oslo.toml").horizon == 16
+    with pytest.raises(DatasetInvalid, match="horizon cannot be used") as refusal:
+        parse_dataset(f"horizon = 17\n{TEN_LINES}", "oslo.toml")
+    assert refusal.value.found == "17"
+
+
 def test_text_that_is_not_toml_is_refused():
     with pytest.raises(DatasetInvalid, match=r"oslo.toml is not TOML"):
         parse_dataset("<html>", "oslo.toml")
