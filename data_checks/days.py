@@ -60,7 +60,9 @@ class DayKeeper:
                 kept.append(positions[-1])
         if repeated:
             found = f"{len(repeated)} rows that say the same again"
-            self._note("ROW_REPEATED", min(repeated), found, "one row a day")
+            self._note(
+                "ROW_REPEATED", min(repeated), found, f"one row for each {self.dataset.step}"
+            )
         return kept
 
     def _settle(self, rows: Rows, step: int, positions: list[int]) -> int:
@@ -71,7 +73,12 @@ class DayKeeper:
         for same_file in per_file.values():
             if any(_differ(rows, same_file[0], other) for other in same_file[1:]):
                 found = " and ".join(dict.fromkeys(self._shown(rows, at) for at in same_file))
-                self._note("DUPLICATE_CONFLICT", step, found, "one row a day in a file")
+                self._note(
+                    "DUPLICATE_CONFLICT",
+                    step,
+                    found,
+                    f"one row for each {self.dataset.step} in a file",
+                )
                 positions.clear()
                 return 0
         winner = positions[-1]

@@ -17,8 +17,12 @@ from forecasting.errors import DatasetInvalid
 Name = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,64}$")]
 VariableName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 Heading = Annotated[str, Field(min_length=1, max_length=200)]
-#: Most steps that a forecast may look ahead: beyond half a month no weather can be foretold.
-MOST_AHEAD = 16
+Step = Literal["day", "hour"]
+
+STEP_LENGTHS: dict[Step, timedelta] = {"day": timedelta(days=1), "hour": timedelta(hours=1)}
+
+#: Most steps that a forecast may look ahead: half a month of days, two days of hours.
+MOST_AHEAD: dict[Step, int] = {"day": 16, "hour": 48}
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -130,7 +134,7 @@ class Dataset(Strict):
     title: str = ""
     licence: str = "not stated"
     attribution: str = ""
-    step: Literal["1 day"] = "1 day"
+    step: Step = "day"
     source: Source
     station: Place
     date: Heading = "date"
@@ -141,9 +145,24 @@ class Dataset(Strict):
     target: VariableName
     covariates: tuple[VariableName, ...] | None = None
     history: Annotated[int, Field(ge=1, le=10_000)] = 60
-    horizon: Annotated[int, Field(ge=1, le=MOST_AHEAD)] = 7
+    horizon: Annotated[int, Field(ge=1)] = 7
     max_age_days: Annotated[float | None, Field(gt=0)] = None
     limits: Limits = Limits()
+
+    @field_validator("step", mode="before")
+    @classmethod
+    def _short(cls, step: object) -> object:
+        """Take the longer spellings, which older files have."""
+        return step.removeprefix("1 ") if isinstance(step, str) else step
+
+    @model_validator(mode="after")
+    def _within_reach(self) -> Self:
+        if self.horizon > MOST_AHEAD[self.step]:
+            most = f"a horizon of at most {MOST_AHEAD[self.step]} {self.step}s"
+            raise ValueError(f"{most}, not {self.horizon}")
+        if self.step != "day" and self.source.kind == "open-meteo":
+            raise ValueError("the step day with an open-meteo source, which asks for daily values")
+        return self
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -187,7 +206,11 @@ class Dataset(Strict):
     @property
     def step_length(self) -> timedelta:
         """The time between two labels."""
-        return {"1 day": timedelta(days=1)}[self.step]
+        return STEP_LENGTHS[self.step]
+
+    def steps_of(self, days: int) -> int:
+        """Return how many steps make so many days."""
+        return days * (timedelta(days=1) // self.step_length)
 
     @property
     def rules(self) -> dict[str, Plausible]:

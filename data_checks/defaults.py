@@ -13,7 +13,7 @@ class Plausible:
     """What values of one kind of variable may be, in the internal unit.
 
     `max_jump` is the most that may change in one step, None for no limit. A value that stays
-    the same for `stuck_days` steps means a stuck sensor, unless it is one of `stuck_except`.
+    the same for `stuck_days` days means a stuck sensor, unless it is one of `stuck_except`.
     """
 
     unit: str

@@ -191,6 +191,7 @@ def _judge(
         quarantined=sum(reason.effect == "quarantined" for reason in reasons),
         missing_days=examination.missing_days,
         reasons=tuple(reasons),
+        step=dataset.step,
         verdict="refused" if series is None else "accepted",
         report=reports / f"{dataset.name}-{key.hexdigest()[:16]}.html",
         files_sha256=files_sha256,

@@ -63,7 +63,8 @@ class _ColumnCheck:
             unit = self._other_unit(self.values[cells])
             if len(cells) >= LONGEST_SPIKE and unit is not None:
                 low, high = self.values[cells].min(), self.values[cells].max()
-                found = f"{low:.7g} to {high:.7g} for {len(cells)} days, possible in {unit}"
+                long = f"{len(cells)} {self.dataset.step}s"
+                found = f"{low:.7g} to {high:.7g} for {long}, possible in {unit}"
                 self._add("UNIT_CHANGED", cells[0], found, f"values in {self.column.unit}")
                 return
 
@@ -76,7 +77,8 @@ class _ColumnCheck:
     def spikes(self) -> None:
         """Take out short excursions that no weather makes."""
         if (most := self.column.jump) is not None:
-            expected = f"at most {most:.7g} {self.column.unit} from day to day"
+            step = self.dataset.step
+            expected = f"at most {most:.7g} {self.column.unit} from {step} to {step}"
             self._remove("JUMP", spikes(self.values, most), expected)
 
     def stuck(self) -> None:
@@ -85,7 +87,8 @@ class _ColumnCheck:
         if rule.stuck_days is not None:
             excepted = tuple(self.column.measure.outward(value) for value in rule.stuck_except)
             expected = f"a change within {rule.stuck_days} days"
-            self._remove("STUCK_SENSOR", stuck(self.values, rule.stuck_days, excepted), expected)
+            steps = self.dataset.steps_of(rule.stuck_days)
+            self._remove("STUCK_SENSOR", stuck(self.values, steps, excepted), expected)
 
     def _outside(self, values: NDArray[np.float64]) -> NDArray[np.bool_]:
         lower, upper = self.column.bounds

@@ -89,11 +89,12 @@ class RowReader:
             return None
         step, rest = divmod(label - EPOCH, self.dataset.step_length)
         if rest:
-            expected = f"labels exactly {self.dataset.step} apart"
+            expected = f"labels exactly one {self.dataset.step} apart"
             self._row_reason("DATE_OFF_STEP", f"{where}: {shown(text)}", expected)
             return None
         if label > self._newest:
-            expected = f"no day after {self._newest.date()}"
+            newest = written_label(self._newest, self.dataset.step_length)
+            expected = f"no {self.dataset.step} after {newest}"
             self._row_reason("DATE_IN_FUTURE", f"{where}: {shown(text)}", expected)
             return None
         return step
@@ -148,5 +149,9 @@ def label_of(step: int, length: timedelta) -> datetime:
 
 def label_text(step: int, length: timedelta) -> str:
     """Return the label of a step as people write it: a date, with the hour for shorter steps."""
-    label = label_of(step, length)
+    return written_label(label_of(step, length), length)
+
+
+def written_label(label: datetime, length: timedelta) -> str:
+    """Return a label as people write it where one step is so long."""
     return label.date().isoformat() if length >= timedelta(days=1) else label.isoformat()[:16]

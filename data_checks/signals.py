@@ -54,19 +54,21 @@ def spikes(values: NDArray[np.float64], most: float) -> NDArray[np.int64]:
     return np.array(found + away, dtype=np.int64)
 
 
-def stuck(values: NDArray[np.float64], days: int, excepted: tuple[float, ...]) -> NDArray[np.int64]:
+def stuck(
+    values: NDArray[np.float64], steps: int, excepted: tuple[float, ...]
+) -> NDArray[np.int64]:
     """Return the positions of runs in which a value does not change for too long.
 
     Args:
         values: (steps,), NaN for a gap, which ends a run.
-        days: the shortest run that counts.
+        steps: the shortest run that counts.
         excepted: values that may stay, such as no wind or no rain.
     """
     same = np.concatenate((np.diff(values) == 0, [False]))
     found = [
         np.arange(start, stop + 1)
         for start, stop in runs(same)
-        if stop - start + 1 >= days and not np.isclose(values[start], excepted).any()
+        if stop - start + 1 >= steps and not np.isclose(values[start], excepted).any()
     ]
     return np.concatenate(found) if found else np.array([], dtype=np.int64)
 

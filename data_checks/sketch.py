@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_checks.days import runs
+from data_checks.rows import written_label
 
 WIDTH, HEIGHT = 920.0, 240.0
 LEFT, RIGHT, TOP, BOTTOM = 52.0, 12.0, 14.0, 26.0
@@ -121,7 +122,7 @@ def _marks(sketch: Sketch, scale: _Scale) -> Iterator[Mark]:
         value = float(sketch.removed[position])
         label = sketch.start + int(position) * sketch.step
         shape = "up" if value > scale.high else "down" if value < scale.low else "inside"
-        title = f"{label.date()}: {value:.7g} {sketch.unit}, quarantined"
+        title = f"{written_label(label, sketch.step)}: {value:.7g} {sketch.unit}, quarantined"
         yield Mark(x=scale.x(int(position)), y=scale.y(value), shape=shape, title=title)
 
 

@@ -75,11 +75,11 @@ class ColumnStuck(ColumnAggregateMetricProvider):
     """How many values stand still for too long."""
 
     metric_name = "column.gatecast.stuck"
-    value_keys = ("days", "excepted")
+    value_keys = ("steps", "excepted")
 
     @column_aggregate_value(engine=PandasExecutionEngine)
-    def _pandas(cls, column: pd.Series, days: int, excepted: list[float], **_: object) -> int:  # noqa: N805 - the library passes the class
-        return int(stuck(column.to_numpy(), days, tuple(excepted)).size)
+    def _pandas(cls, column: pd.Series, steps: int, excepted: list[float], **_: object) -> int:  # noqa: N805 - the library passes the class
+        return int(stuck(column.to_numpy(), steps, tuple(excepted)).size)
 
 
 class NothingCounted(ColumnAggregateExpectation):
@@ -93,7 +93,7 @@ class NothingCounted(ColumnAggregateExpectation):
 
 
 class ExpectColumnDatesOneStepApart(NothingCounted):
-    """Expect every label to follow the one before by exactly one step: no day is missing."""
+    """Expect every label to follow the one before by exactly one step: none is missing."""
 
     step_seconds: float
     metric_dependencies = ("column.gatecast.steps_off",)
@@ -109,12 +109,12 @@ class ExpectColumnNotToJump(NothingCounted):
 
 
 class ExpectColumnNotToBeStuck(NothingCounted):
-    """Expect no value to stand still for the declared number of days."""
+    """Expect no value to stand still for the declared number of steps."""
 
-    days: int
+    steps: int
     excepted: list[float]
     metric_dependencies = ("column.gatecast.stuck",)
-    success_keys = ("days", "excepted")
+    success_keys = ("steps", "excepted")
 
 
 def climate_suite(dataset: Dataset) -> tuple[Expectation, ...]:
@@ -150,7 +150,9 @@ def _variable_suite(dataset: Dataset, name: str) -> list[Expectation]:
     if rule.stuck_days is not None:
         suite.append(
             ExpectColumnNotToBeStuck(
-                column=name, days=rule.stuck_days, excepted=list(rule.stuck_except)
+                column=name,
+                steps=dataset.steps_of(rule.stuck_days),
+                excepted=list(rule.stuck_except),
             )
         )
     return suite

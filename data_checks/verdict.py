@@ -76,9 +76,10 @@ class ExpectationResult:
 class Admission:
     """The verdict on one batch, bound to the bytes that were read and to the data they hold.
 
-    `accepted` counts the days with at least one admitted value, `quarantined` the cells and
-    rows taken out, `missing_days` the days between the first and the last for which no file
-    has a row. `series` and `data_sha256` are None when the batch was refused.
+    `accepted` counts the steps with at least one admitted value, `quarantined` the cells and
+    rows taken out, `missing_days` the steps between the first and the last for which no file
+    has a row; `step` says whether they are days or hours. `series` and
+    `data_sha256` are None when the batch was refused.
     """
 
     dataset: str
@@ -92,11 +93,13 @@ class Admission:
     files_sha256: tuple[str, ...]
     data_sha256: str | None
     expectations: tuple[ExpectationResult, ...]
+    step: str = "day"
 
     def to_json(self) -> dict[str, object]:
         """Return the verdict as the command line and the run record print it."""
         return {
             "dataset": self.dataset,
+            "step": self.step,
             "verdict": self.verdict,
             "accepted": self.accepted,
             "quarantined": self.quarantined,

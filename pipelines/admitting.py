@@ -9,6 +9,7 @@ import numpy as np
 from data_checks.admissions import load_admitted, save_admission
 from data_checks.declaration import Dataset
 from data_checks.gate import admit
+from data_checks.rows import written_label
 from data_checks.verdict import Admission
 from forecasting.climate.series import ClimateSeries
 from forecasting.climate.windows import Blocks, WindowSpec
@@ -121,7 +122,7 @@ def refused_labels(admission: Admission) -> set[tuple[str | None, str | None]]:
 
 
 def _label(series: ClimateSeries, position: int) -> str:
-    return series.label(position).date().isoformat()
+    return written_label(series.label(position), series.step)
 
 
 def divide(settings: Settings, name: str, data_sha256: str, preset: str, seed: int) -> Path:

@@ -66,9 +66,9 @@ def data_verdict(admission: Admission) -> str:
     """Return the data verdict as Markdown, with a link to the report."""
     lines = [
         (
-            f"**{admission.verdict}**: {admission.accepted} days accepted, "
+            f"**{admission.verdict}**: {admission.accepted} {admission.step}s accepted, "
             f"{admission.quarantined} cells or rows quarantined, "
-            f"{admission.missing_days} days missing"
+            f"{admission.missing_days} {admission.step}s missing"
         ),
         "",
         "| code | date | variable | found | expected |",

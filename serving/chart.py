@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
+from serving.answers import values_of
+
 WIDTH, HEIGHT = 760, 320
 LEFT, RIGHT, TOP, BOTTOM = 48, 12, 34, 36
 
@@ -47,16 +49,16 @@ def fan_chart(answer: dict[str, Any], observed: Sequence[tuple[str, float | None
         answer: a forecast as the API gives it.
         observed: label and value (None for a gap) of the days up to the origin, oldest first.
     """
-    daily = answer["daily"]
-    median, *others = (name for name in daily if name != "time")
+    units, columns = values_of(answer)
+    median, *others = (name for name in columns if name != "time")
     drawn = [value for _, value in observed if value is not None]
     for name in (median, *others):
-        drawn += daily[name]
+        drawn += columns[name]
     margin = 0.05 * (max(drawn) - min(drawn)) or 1.0
     frame = Frame(
-        days=len(observed) + len(daily["time"]), low=min(drawn) - margin, high=max(drawn) + margin
+        days=len(observed) + len(columns["time"]), low=min(drawn) - margin, high=max(drawn) + margin
     )
-    unit = answer["daily_units"][median]
+    unit = units[median]
     model = answer["model"]
     title = f"{answer['station']}: {median}, {unit}"
     parts = [
@@ -66,10 +68,10 @@ def fan_chart(answer: dict[str, Any], observed: Sequence[tuple[str, float | None
         ),
         f"<style>{STYLE}</style>",
         f'<text class="title" x="{LEFT}" y="18">{escape(title)}</text>',
-        *_grid(frame, observed, daily["time"]),
-        *_bands(frame, len(observed), daily, others),
+        *_grid(frame, observed, columns["time"]),
+        *_bands(frame, len(observed), columns, others),
         *(f'<polyline class="observed" points="{run}"/>' for run in _runs(frame, observed)),
-        f'<polyline class="median" points="{_line(frame, len(observed), daily[median])}"/>',
+        f'<polyline class="median" points="{_line(frame, len(observed), columns[median])}"/>',
         (
             f'<text x="{WIDTH - RIGHT}" y="18" text-anchor="end">'
             f"{escape(model['name'])} version {model['version']}; {_shares(median, others)}</text>"
@@ -120,13 +122,13 @@ def _shares(median: str, others: Sequence[str]) -> str:
     return f"{listed} %" if listed else "median only"
 
 
-def _bands(frame: Frame, first: int, daily: dict[str, Any], others: Sequence[str]) -> list[str]:
+def _bands(frame: Frame, first: int, columns: dict[str, Any], others: Sequence[str]) -> list[str]:
     """Return a filled area an interval, the widest first."""
     pairs = zip(others[: len(others) // 2], others[::-1], strict=False)
     bands = []
     for low, high in pairs:
-        there = _line(frame, first, daily[low])
-        back = " ".join(reversed(_line(frame, first, daily[high]).split()))
+        there = _line(frame, first, columns[low])
+        back = " ".join(reversed(_line(frame, first, columns[high]).split()))
         bands.append(f'<polygon class="band" points="{there} {back}"/>')
     return bands
 

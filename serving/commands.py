@@ -13,7 +13,7 @@ from rich.table import Table
 from forecasting.stores.files import write_bytes
 from forecasting.stores.published import read_pointer, version_folder
 from forecasting.stores.stations import read_station
-from serving.answers import forecast_answer
+from serving.answers import Reach, forecast_answer, values_of
 from serving.champions import model_name
 from serving.chart import fan_chart
 from serving.history import recent_history
@@ -53,21 +53,23 @@ def forecast(
     name: str = "seattle",
     *,
     days: int | None = None,
+    hours: int | None = None,
     svg: Path | None = None,
     json: bool = False,
 ) -> None:
-    """Forecast a station's coming days from its champion, without a server.
+    """Forecast a station's coming days or hours from its champion, without a server.
 
     Args:
         name: the station.
         days: how many days; the model's whole horizon when left out.
+        hours: the same in hours, for a station of hours.
         svg: also draw the forecast after the last observed days into this file.
         json: print the same object as the HTTP answer.
 
     Raises:
         StationUnknown: no such station has been admitted.
         NoChampion: it has no promoted model.
-        RequestRefused: the model does not forecast that many days.
+        RequestRefused: the model does not forecast so far.
         GatecastError: the champion's files or its forecast cannot be trusted.
     """
     root = load_serving_settings().root
@@ -75,7 +77,7 @@ def forecast(
     pointer = read_pointer(root, model_name(record.card.name))
     forecaster = Forecaster.load(version_folder(root, pointer), pointer)
     history = recent_history(record, forecaster.card)
-    answer = forecast_answer(record, forecaster, history, days)
+    answer = forecast_answer(record, forecaster, history, Reach(days=days, hours=hours))
     if svg is not None:
         recent = record.recent
         observed = list(zip(recent.time, recent.values[record.card.target], strict=True))
@@ -87,9 +89,10 @@ def forecast(
 
 
 def forecast_table(answer: dict[str, Any]) -> Table:
-    """Return a forecast as a person reads it: a row a day, the median and every interval."""
-    model, units, daily = answer["model"], answer["daily_units"], answer["daily"]
-    median, *others = (series for series in daily if series != "time")
+    """Return a forecast as a person reads it: a row a step, the median and every interval."""
+    model = answer["model"]
+    units, columns = values_of(answer)
+    median, *others = (series for series in columns if series != "time")
     # The other levels come in ascending order, as many below the median as above it.
     pairs = list(zip(others[: len(others) // 2], others[::-1], strict=False))
     table = Table(
@@ -100,9 +103,9 @@ def forecast_table(answer: dict[str, Any]) -> Table:
     )
     for heading in ("date", "median", *(interval_name(low, high) for low, high in pairs)):
         table.add_column(heading, no_wrap=True, justify="left" if heading == "date" else "right")
-    for place, day in enumerate(daily["time"]):
-        spans = (f"{daily[low][place]:.1f} to {daily[high][place]:.1f}" for low, high in pairs)
-        table.add_row(day, f"{daily[median][place]:.1f}", *spans)
+    for place, label in enumerate(columns["time"]):
+        spans = (f"{columns[low][place]:.1f} to {columns[high][place]:.1f}" for low, high in pairs)
+        table.add_row(label, f"{columns[median][place]:.1f}", *spans)
     return table
 
 

@@ -13,6 +13,14 @@ HISTORY_STEPS: Final = 20_000
 StationName = Annotated[str, Field(min_length=1, max_length=64, examples=["seattle"])]
 # Without fail_fast a megabyte of wrong numbers stalls a worker for 17 s (facts.md).
 Column = Annotated[list[float | None], Field(max_length=HISTORY_STEPS, fail_fast=True)]
+ForecastDays = Annotated[
+    int | None,
+    Field(ge=1, description="days ahead; the model's whole horizon when left out"),
+]
+ForecastHours = Annotated[
+    int | None,
+    Field(ge=1, description="the same in hours, for a station of hours; not beside the days"),
+]
 Label = Annotated[str, Field(max_length=19)]
 
 
@@ -52,9 +60,8 @@ class ForecastBody(BaseModel):
 
     station: StationName
     history: HistoryBody
-    forecast_days: int | None = Field(
-        None, ge=1, description="days ahead; the model's whole horizon when left out"
-    )
+    forecast_days: ForecastDays = None
+    forecast_hours: ForecastHours = None
 
 
 class ForecastQuery(BaseModel):
@@ -63,9 +70,8 @@ class ForecastQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     station: StationName
-    forecast_days: int | None = Field(
-        None, ge=1, description="days ahead; the model's whole horizon when left out"
-    )
+    forecast_days: ForecastDays = None
+    forecast_hours: ForecastHours = None
 
 
 class ModelVersion(BaseModel):
@@ -83,17 +89,29 @@ class ModelVersion(BaseModel):
     )
 
 
-class ForecastAnswer(BaseModel):
-    """A forecast in Open-Meteo's form: the median under the variable's name, quantiles beside."""
+class PlacedAnswer(BaseModel):
+    """What every forecast says beside its values."""
 
     station: str
     latitude: float
     longitude: float
     timezone: str
-    origin: str = Field(description="the last step of the history; the first day follows it")
+    origin: str = Field(description="the last step of the history; the first one follows it")
+    model: ModelVersion
+
+
+class ForecastAnswer(PlacedAnswer):
+    """A forecast in Open-Meteo's form: the median under the variable's name, quantiles beside."""
+
     daily_units: dict[str, str]
     daily: dict[str, list[str] | list[float]]
-    model: ModelVersion
+
+
+class HourlyForecastAnswer(PlacedAnswer):
+    """The same for a station of hours; its labels have a date and a time."""
+
+    hourly_units: dict[str, str]
+    hourly: dict[str, list[str] | list[float]]
 
 
 class VariableAnswer(BaseModel):
@@ -113,7 +131,7 @@ class ModelAnswer(ModelVersion):
     unit: str
     variables: list[VariableAnswer]
     history: int = Field(description="fewest steps of a posted history; the last ones are used")
-    horizon: int = Field(description="most days of one forecast")
+    horizon: int = Field(description="most steps of one forecast")
     levels: list[float]
     step_seconds: int
     cell: str

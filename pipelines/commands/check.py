@@ -52,9 +52,10 @@ def _print_verdict(admission: Admission) -> None:
         print_line(f"and {more} more in the report")
     met = sum(result.success for result in admission.expectations)
     print_line(
-        f"{admission.dataset} {admission.verdict}: {admission.accepted} days with data, "
+        f"{admission.dataset} {admission.verdict}: "
+        f"{admission.accepted} {admission.step}s with data, "
         f"{admission.quarantined} cells and rows quarantined, "
-        f"{admission.missing_days} days without a row, "
+        f"{admission.missing_days} {admission.step}s without a row, "
         f"{met} of {len(admission.expectations)} expectations met",
         style="bold green" if admission.verdict == "accepted" else "bold red",
     )

@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 import pytest
 
 from data_checks.declaration import parse_dataset
@@ -146,9 +148,35 @@ def test_a_declaration_is_refused_with_path_and_expectation(old, new, path, expe
 
 def test_a_forecast_looks_at_most_16_steps_ahead():
     assert parse_dataset(f"horizon = 16\n{TEN_LINES}", "oslo.toml").horizon == 16
-    with pytest.raises(DatasetInvalid, match="horizon cannot be used") as refusal:
+    with pytest.raises(DatasetInvalid, match="a horizon of at most 16 days, not 17"):
         parse_dataset(f"horizon = 17\n{TEN_LINES}", "oslo.toml")
-    assert refusal.value.found == "17"
+
+
+def test_hours_are_a_step_and_a_forecast_of_them_looks_two_days_ahead():
+    dataset = parse_dataset(f'step = "hour"\nhorizon = 48\n{TEN_LINES}', "oslo.toml")
+    assert dataset.step_length == timedelta(hours=1)
+    assert dataset.steps_of(7) == 168
+    with pytest.raises(DatasetInvalid, match="a horizon of at most 48 hours, not 49"):
+        parse_dataset(f'step = "hour"\nhorizon = 49\n{TEN_LINES}', "oslo.toml")
+
+
+@pytest.mark.parametrize("spelling", ["day", "1 day"])
+def test_a_step_has_a_longer_spelling_too(spelling):
+    assert parse_dataset(f'step = "{spelling}"\n{TEN_LINES}', "oslo.toml").step == "day"
+
+
+def test_a_step_of_other_length_is_refused():
+    with pytest.raises(DatasetInvalid, match="step cannot be used"):
+        parse_dataset(f'step = "week"\n{TEN_LINES}', "oslo.toml")
+
+
+def test_the_archive_gives_no_hours():
+    text = TEN_LINES.replace(
+        'source = { kind = "csv", paths = ["oslo.csv"] }',
+        'step = "hour"\nsource = { kind = "open-meteo", start = 2020-01-01 }',
+    )
+    with pytest.raises(DatasetInvalid, match="daily values"):
+        parse_dataset(text, "oslo.toml")
 
 
 def test_text_that_is_not_toml_is_refused():

@@ -1,4 +1,4 @@
-"""Stations beside the usual one: far horizons, short and long histories; trained and asked."""
+"""Stations beside the usual one: far horizons, short and long histories, hours; all trained."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -32,7 +32,7 @@ BEGIN = datetime(2020, 1, 1, tzinfo=UTC)
 def declare(tmp_path):
     """Write a made-up station with a year and a day in it; returns the path of its TOML."""
 
-    def build(*, rows, history, horizon, step="1 day"):
+    def build(*, rows, history, horizon, step="day"):
         length = timedelta(hours=1) if step == "hour" else timedelta(days=1)
         labels = [BEGIN + row * length for row in range(rows)]
         days = np.arange(rows) * (length / timedelta(days=1))
@@ -103,3 +103,31 @@ def test_any_history_and_horizon_is_retrained_and_forecasts_every_lead(
     assert len(scores.mae_by_lead) == horizon
     assert scores.mean_mae < 3
     assert len(read_station(settings.root, "coast").recent.time) >= history
+
+
+def test_a_station_of_hours_is_retrained_and_remembered_by_its_hours(declare, retrain, settings):
+    toml = declare(rows=1500, history=48, horizon=24, step="hour")
+    trial, verdict, quantiles = retrain(toml)
+    evidence, record = verdict.evidence, read_station(settings.root, "coast")
+    assert trial.series.step == timedelta(hours=1)
+    assert quantiles.shape == (len(trial.gate), 24, len(trial.levels))
+    assert np.isfinite(quantiles).all()
+    # The day's course is foreseen: half a day ahead, that of the hour now is the wrong one.
+    half_a_day = 11
+    ours = evidence.candidate.mae_by_lead[half_a_day]
+    assert ours < 0.5 * evidence.rivals["persistence"].mae_by_lead[half_a_day]
+    assert record.card.step_seconds == 3600
+    assert record.recent.time[-2:] == ("2020-03-03T10:00", "2020-03-03T11:00")
+
+
+def test_a_refused_hour_is_marked_by_its_own_label(declare, admit, settings):
+    toml = declare(rows=200, history=48, horizon=24, step="hour")
+    path = toml.with_suffix(".csv")
+    lines = path.read_text().split("\n")
+    label, _, wind = lines[150].split(",")
+    lines[150] = f"{label},99,{wind}"
+    path.write_text("\n".join(lines))
+    admit(toml)
+    recent = read_station(settings.root, "coast").recent
+    assert recent.quarantined["temperature_2m"] == (label,)
+    assert recent.values["temperature_2m"][recent.time.index(label)] is None
