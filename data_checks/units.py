@@ -56,6 +56,17 @@ UNITS: dict[str, Unit] = {
         Unit(symbol="inHg", internal="hPa", scale=33.863886666667),
         Unit(symbol="mm", internal="mm"),
         Unit(symbol="inch", internal="mm", scale=25.4),
+        Unit(symbol="W/m²", internal="W/m²"),
+        Unit(symbol="MJ/m²", internal="MJ/m²"),
+        Unit(symbol="s", internal="s"),
+        Unit(symbol="min", internal="s", scale=60.0),
+        Unit(symbol="h", internal="s", scale=3600.0),
+        Unit(symbol="µg/m³", internal="µg/m³"),
+        Unit(symbol="m", internal="m"),
+        Unit(symbol="cm", internal="m", scale=0.01),
+        Unit(symbol="m³/s", internal="m³/s"),
+        # A number without a unit: an index, a share of one, a count.
+        Unit(symbol="1", internal="1"),
     )
 }
 

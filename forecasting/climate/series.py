@@ -17,7 +17,7 @@ DAY = timedelta(days=1)
 CHECKED_AT_ONCE = 100_000
 
 #: The one internal unit of each kind of quantity.
-UNITS = ("°C", "%", "m/s", "hPa", "mm")
+UNITS = ("°C", "%", "m/s", "hPa", "mm", "W/m²", "MJ/m²", "s", "µg/m³", "m", "m³/s", "1")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,6 +20,10 @@ from forecasting.climate.series import UNITS as INTERNAL_UNITS
         ("Pa", 101325, 1013.25),
         ("inHg", 29.92, 1013.207),
         ("inch", 2, 50.8),
+        ("h", 2.5, 9000),
+        ("min", 3, 180),
+        ("cm", 250, 2.5),
+        ("m³/s", 12, 12),
     ],
 )
 def test_a_value_converts_to_the_internal_unit(unit, value, internal):

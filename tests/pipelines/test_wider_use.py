@@ -131,3 +131,27 @@ def test_a_refused_hour_is_marked_by_its_own_label(declare, admit, settings):
     recent = read_station(settings.root, "coast").recent
     assert recent.quarantined["temperature_2m"] == (label,)
     assert recent.values["temperature_2m"][recent.time.index(label)] is None
+
+
+@pytest.mark.parametrize(
+    ("variable", "unit"),
+    [
+        ("wind_speed_10m", "km/h"),
+        ("precipitation_sum", "mm"),
+        ("river_discharge", "m³/s"),
+        ("uv_index", "1"),
+    ],
+)
+def test_any_numeric_variable_can_be_the_target(declare, retrain, variable, unit):
+    toml = declare(rows=460, history=10, horizon=2)
+    text = toml.read_text().replace('target = "temperature_2m"', f'target = "{variable}"')
+    declared = f'"{variable}", unit = "{unit}", lower = 0, upper = 200'
+    toml.write_text(text.replace('"wind_speed_10m", unit = "m/s"', declared))
+    trial, verdict, quantiles = retrain(toml)
+    assert trial.series.names == (variable, "temperature_2m")
+    assert trial.series.target == variable
+    assert np.isfinite(quantiles).all()
+    # The made-up values are evenly spread over 3 of the file's unit: nothing errs by less than
+    # a quarter of that on average, and nothing sound by much more.
+    spread = 3 / 3.6 if unit == "km/h" else 3
+    assert 0.2 * spread < verdict.evidence.candidate.mean_mae < 0.35 * spread
