@@ -9,6 +9,9 @@ from pipelines.catalogue import find_dataset, resolved
 from pipelines.commands.output import Files, print_json, print_line, print_table
 from pipelines.environment import prepare
 
+#: Most leads that a table on a terminal of 80 columns has room for.
+MOST_LEADS = 7
+
 
 def retrain(
     name_or_toml: str = "seattle",
@@ -72,15 +75,25 @@ def print_decision(decision: dict[str, Any]) -> None:
     """Print the errors beside the rivals', and the decision in one sentence."""
     metrics = decision["metrics"]
     models = {f"{decision['cell']} (candidate)": metrics, **metrics["rivals"]}
-    leads = range(len(metrics["mae_by_lead"]))
+    leads = shown_leads(len(metrics["mae_by_lead"]))
     rows = []
     for name, each in sorted(models.items(), key=lambda entry: entry[1]["mean_mae"]):
-        numbers = [each["mean_mae"], *each["mae_by_lead"]]
+        numbers = [each["mean_mae"], *(each["mae_by_lead"][lead - 1] for lead in leads)]
         rows.append((name.replace("_", " "), *(f"{number:.2f}" for number in numbers)))
-    columns = ("", "mean", *(f"{lead + 1}" for lead in leads))
+    columns = ("", "mean", *(f"{lead}" for lead in leads))
     print_table("Mean absolute error on the gate block, by lead", columns, rows)
     style = "bold green" if decision["promoted"] else "bold yellow"
     print_line(decision["verdict"]["sentence"], style=style)
     version = decision["version"]
     registered = "only logged" if version is None else f"{decision['model']}/{version}"
     print_line(f"version: {registered}; run: {decision['run_id']}; {decision['seconds']} s")
+
+
+def shown_leads(horizon: int) -> list[int]:
+    """Return the leads that a table shows: all of a few, else seven evenly apart.
+
+    >>> shown_leads(3), shown_leads(16)
+    ([1, 2, 3], [1, 3, 6, 9, 11, 13, 16])
+    """
+    shown = min(horizon, MOST_LEADS)
+    return [1 + round(place * (horizon - 1) / max(shown - 1, 1)) for place in range(shown)]

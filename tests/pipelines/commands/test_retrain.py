@@ -69,6 +69,12 @@ def test_people_read_the_errors_best_first_and_the_decision(capsys):
     assert "version: climate-oslo/3; run: run-7; 12.5 s" in out
 
 
+def test_a_table_of_many_leads_keeps_to_the_first_the_last_and_some_between(capsys):
+    far = {"mean_mae": 1.5, "mae_by_lead": [1 + lead / 100 for lead in range(1, 49)]}
+    print_decision(DECISION | {"seconds": 1.0, "metrics": far | {"rivals": {}}})
+    assert re.search(r"1\.50 +1\.01 +1\.09 .* 1\.48\b", capsys.readouterr().out)
+
+
 def test_a_candidate_that_was_not_registered_is_said_to_be_only_logged(capsys):
     print_decision(DECISION | {"version": None, "promoted": False, "seconds": 1.0})
     assert "version: only logged; run: run-7" in capsys.readouterr().out
