@@ -147,6 +147,7 @@ class Dataset(Strict):
     history: Annotated[int, Field(ge=1, le=10_000)] = 60
     horizon: Annotated[int, Field(ge=1)] = 7
     max_age_days: Annotated[float | None, Field(gt=0)] = None
+    refit: Annotated[bool, Field(description="train on all rows what was promoted")] = False
     limits: Limits = Limits()
 
     @field_validator("step", mode="before")

@@ -141,5 +141,6 @@ def divide(settings: Settings, name: str, data_sha256: str, preset: str, seed: i
         seed=seed,
         window=window,
         blocks=Blocks.of(len(series), window),
+        refit=dataset.refit,
     )
     return open_workspace(settings.root, plan)

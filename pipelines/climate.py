@@ -1,4 +1,4 @@
-"""The climate flow: land, admit, split, fit, judge, publish, promote. Wiring only."""
+"""The climate flow: land, admit, split, fit, judge, refit, publish, promote. Wiring only."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from forecasting.climate.recipe import SEED, recipe_of
 from forecasting.errors import GatecastError, SourceUnavailable
 from forecasting.settings import load_settings
-from pipelines import admitting, explaining, judging, promotion, recording
+from pipelines import admitting, explaining, judging, promotion, recording, refitting
 from pipelines.catalogue import find_dataset
 from pipelines.fitting import FittingFailed, fit_beside
 from pipelines.progress import watching
@@ -81,6 +81,16 @@ def judge(folder: str, candidates: Sequence[str], run_id: str) -> str:
 
 
 @task
+def refit(folder: str, run_id: str) -> str:
+    """Train what passed on all rows as well, where the dataset asks; returns the folder."""
+    path = Path(folder)
+    refitting.refit_candidate(
+        load_settings(), path, judging.read_judgement(path), run_id, watching.get()
+    )
+    return folder
+
+
+@task
 def publish(folder: str, run_id: str) -> int | None:
     """Register the chosen candidate where the rule says so; returns its version."""
     path = Path(folder)
@@ -130,6 +140,7 @@ def retrain_climate(
         folder = split(dataset, data_sha256, preset, seed)
         candidates = fitted(fit.map(unmapped(folder), list(recipe.cells)))
         judge(folder, candidates, run)
+        refit(folder, run)
         version = publish(folder, run)
         decision = promote(folder, version, run)
         close_workspace(Path(folder))

@@ -1,11 +1,14 @@
 """Write for the reviewer: what a version is, what it was measured at, and why it was decided so."""
 
 import math
+from collections.abc import Sequence
 from statistics import mean
 
 from data_checks.admissions import load_admitted
 from forecasting.climate.backtest import INTERVALS, Scores, skill
+from forecasting.climate.checks import Check
 from forecasting.climate.gate import Verdict
+from forecasting.climate.refit import RefitVerdict
 from forecasting.settings import Settings
 from forecasting.stores.published import ModelCard
 from forecasting.stores.registry.versions import Registration
@@ -75,6 +78,27 @@ def registration_of(
     return Registration(description=_paragraphs(lines), tags=tags)
 
 
+def with_refit(registration: Registration, card: ModelCard, refit: RefitVerdict) -> Registration:
+    """Say of a version what came of the refit: that it is one, has a refit, or stands alone."""
+    tags = registration.tags | {"refit": str(card.refit).lower()}
+    about = ""
+    if card.refit:
+        about = (
+            f"Trained on all rows, through {card.trained_through}, by the recipe of version "
+            f"{card.judged_version} (run `{card.run_id}`), which the gate judged and which is told "
+            "below: its rows, numbers and weights of the blend are not those of this version."
+        )
+        tags |= {"judged_version": str(card.judged_version), "judged_run": card.run_id}
+    elif refit.accepted:
+        about = "This is the judged version; the next one, its refit, is put in its place."
+    if refit.accepted:
+        tags |= {"promoted": "false"}  # until one of the two is
+    heading = f"# Refit: {tags['refit']}"
+    rows = _check_rows(refit.checks) if refit.checks else []
+    text = _paragraphs([heading, *([about] if about else []), refit.sentence, *rows])
+    return Registration(description=f"{text}\n{registration.description}", tags=tags)
+
+
 def verdict_tags(verdict: Verdict) -> dict[str, str]:
     """Return what a verdict says in tags, by which a reviewer finds and sorts versions."""
     evidence = verdict.evidence
@@ -141,10 +165,14 @@ def leaderboard_rows(judgement: Judgement) -> list[str]:
 
 def check_rows(verdict: Verdict) -> list[str]:
     """Return the gate's checks as a Markdown table."""
+    return _check_rows(verdict.checks)
+
+
+def _check_rows(checks: Sequence[Check]) -> list[str]:
     rows = ["| check | required | found | passed |", "|---|---|---|---|"]
     rows += [
         f"| {check.name} | {check.required} | {check.found} | {'yes' if check.passed else 'NO'} |"
-        for check in verdict.checks
+        for check in checks
     ]
     return rows
 

@@ -25,6 +25,7 @@ from pipelines import tracking
 from pipelines.explanation_plot import plot_explanation
 from pipelines.judging import Judgement
 from pipelines.recording import finite
+from pipelines.refitting import promoted_files
 from pipelines.workspace import read_plan
 
 #: Where a run keeps its champion's explanation.
@@ -103,7 +104,7 @@ def explanation_json(explanation: Explanation) -> dict[str, Any]:
 def log_candidate(settings: Settings, run_id: str, folder: Path, judgement: Judgement) -> None:
     """Log the explanation of a candidate that has just been promoted, from its workspace."""
     series = load_admitted(settings.root, read_plan(folder).data_sha256)
-    log_explanation(settings, run_id, folder / judgement.cell, series)
+    log_explanation(settings, run_id, promoted_files(folder, judgement), series)
 
 
 def log_explanation(settings: Settings, run_id: str, files: Path, series: ClimateSeries) -> None:

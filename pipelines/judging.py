@@ -4,7 +4,7 @@ import json
 import math
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from forecasting.climate.export import GraphForecaster, write_graph
 from forecasting.climate.gate import Verdict, judge
 from forecasting.climate.members import write_members
 from forecasting.climate.model import LEVELS
-from forecasting.errors import Diverged
+from forecasting.errors import Diverged, VersionUnknown
 from forecasting.recurrent import trainable
 from forecasting.settings import Settings
 from forecasting.stores.files import write_bytes
@@ -137,7 +137,26 @@ def judge_against_champion(
         if version is not None and version != itself:
             files = fetch(client, model, version, Path(scratch))
             champion = Champion(version=version, graph=files / GRAPH, card=read_card(files))
+            champion = or_its_stand_in(client, trial, champion, Path(scratch))
         return version, judge(trial.evidence(graph, champion, trained_through))
+
+
+def or_its_stand_in(
+    client: MlflowClient, trial: Trial, champion: Champion, scratch: Path
+) -> Champion:
+    """Let the version that was judged answer for a champion that has since seen all rows.
+
+    The champion itself is asked wherever it has not seen enough of the gate's origins; and where
+    its judged version has been deleted, so that candidates wait for rows that are new to it.
+    """
+    judged = champion.card.judged_version
+    if judged is None or not champion.reads(trial) or champion.unseen(trial) is not None:
+        return champion
+    try:
+        files = fetch(client, champion.card.model, judged, scratch)
+    except VersionUnknown:
+        return champion
+    return replace(champion, graph=files / GRAPH, card=read_card(files), stand_in=judged)
 
 
 def log_candidate(

@@ -2,7 +2,8 @@
 
 A candidate that passes the gate is registered and becomes `champion`. A refused one that fails
 against the champion only is registered as `challenger`, for a reviewer to look at, unless it is
-the champion's equal. Every other candidate is only logged with its run.
+the champion's equal. Every other candidate is only logged with its run. Where an accepted refit
+takes a candidate's place, both are registered: what was judged, and then what is promoted.
 """
 
 import getpass
@@ -12,8 +13,10 @@ from pathlib import Path
 import numpy as np
 from mlflow import MlflowClient
 
+from data_checks.admissions import load_admitted
 from forecasting.climate.export import GraphForecaster
 from forecasting.climate.gate import Verdict
+from forecasting.climate.refit import RefitVerdict
 from forecasting.errors import ModelOutputInvalid
 from forecasting.settings import Settings
 from forecasting.stores.published import GRAPH, WEIGHTS, ModelCard, Pointer, read_card
@@ -24,9 +27,16 @@ from forecasting.stores.registry.aliases import (
     promote,
     set_challenger,
 )
-from forecasting.stores.registry.versions import Version, connect, register, store_errors
-from pipelines.describing import registration_of, verdict_tags
+from forecasting.stores.registry.versions import (
+    Version,
+    connect,
+    register,
+    resolve,
+    store_errors,
+)
+from pipelines.describing import registration_of, verdict_tags, with_refit
 from pipelines.judging import Judgement, judge_against_champion, trial_of
+from pipelines.refitting import promoted_files, read_refit
 from pipelines.workspace import Plan, read_plan
 
 #: How often a candidate is judged anew because another one was promoted meanwhile.
@@ -35,12 +45,16 @@ ATTEMPTS = 3
 
 @dataclass(frozen=True, kw_only=True)
 class Decision:
-    """What came of a candidate. `version` is None where it was only logged."""
+    """What came of a candidate. `version` is None where it was only logged.
+
+    `refit` is what came of training it on all rows, where that was asked for.
+    """
 
     model: str
     version: int | None
     promoted: bool
     verdict: Verdict
+    refit: RefitVerdict | None = None
 
 
 def wanted(verdict: Verdict) -> bool:
@@ -57,18 +71,43 @@ def wanted(verdict: Verdict) -> bool:
 def publish_candidate(
     settings: Settings, folder: Path, judgement: Judgement, parent: str
 ) -> int | None:
-    """Register the chosen candidate where the rule says so; returns its version or None."""
+    """Register the chosen candidate where the rule says so; returns its version or None.
+
+    With an accepted refit, the version is that of the refit.
+    """
     if not wanted(judgement.verdict):
         return None
-    plan = read_plan(folder)
-    path = folder / judgement.cell
+    plan, refit = read_plan(folder), read_refit(folder)
     card = card_of(settings, plan, judgement, parent)
+    judged = _register(settings, folder / judgement.cell, plan, judgement, card, refit)
+    if refit is None or not refit.accepted:
+        return judged
+    series = load_admitted(settings.root, plan.data_sha256)
+    card = replace(
+        card,
+        refit=True,
+        judged_version=judged,
+        trained_through=series.end.date().isoformat(),
+    )
+    files = promoted_files(folder, judgement)
+    return _register(settings, files, plan, judgement, card, refit)
+
+
+def _register(
+    settings: Settings,
+    files: Path,
+    plan: Plan,
+    judgement: Judgement,
+    card: ModelCard,
+    refit: RefitVerdict | None,
+) -> int:
+    registration = registration_of(settings, plan, judgement, card)
     return register(
         connect(settings),
-        graph=path / GRAPH,
-        weights=path / WEIGHTS,
+        graph=files / GRAPH,
+        weights=files / WEIGHTS,
         card=card,
-        registration=registration_of(settings, plan, judgement, card),
+        registration=registration if refit is None else with_refit(registration, card, refit),
     )
 
 
@@ -98,7 +137,7 @@ def card_of(settings: Settings, plan: Plan, judgement: Judgement, run_id: str) -
 
 def decide(settings: Settings, folder: Path, judgement: Judgement, version: int | None) -> Decision:
     """Promote a registered candidate, judging it anew where the champion moved meanwhile."""
-    plan = read_plan(folder)
+    plan, refit = read_plan(folder), read_refit(folder)
     if version is None:
         return Decision(model=plan.model, version=None, promoted=False, verdict=judgement.verdict)
     champion, verdict = judgement.champion, judgement.verdict
@@ -110,7 +149,7 @@ def decide(settings: Settings, folder: Path, judgement: Judgement, version: int 
             promote(
                 client,
                 settings,
-                _move(plan.model, version, champion, verdict.sentence),
+                _move(plan.model, version, champion, _why(verdict, refit)),
                 smoke_test,
             )
         except ChampionMoved:
@@ -119,11 +158,24 @@ def decide(settings: Settings, folder: Path, judgement: Judgement, version: int 
                 settings, trial_of(settings, plan), plan.model, graph, itself=version
             )
         else:
-            return Decision(model=plan.model, version=version, promoted=True, verdict=verdict)
+            return Decision(
+                model=plan.model, version=version, promoted=True, verdict=verdict, refit=refit
+            )
     if verdict.promoted:
         verdict = _outrun(verdict)
+    version = _judged(client, plan.model, version)
     set_challenger(client, plan.model, version)
-    return Decision(model=plan.model, version=version, promoted=False, verdict=verdict)
+    return Decision(model=plan.model, version=version, promoted=False, verdict=verdict, refit=refit)
+
+
+def _why(verdict: Verdict, refit: RefitVerdict | None) -> str:
+    return verdict.sentence if refit is None else f"{verdict.sentence} {refit.sentence}"
+
+
+def _judged(client: MlflowClient, model: str, version: int) -> int:
+    """Return the version that was judged: the gate can be run on it again, on a refit never."""
+    tags = resolve(client, f"{model}/{version}").tags
+    return int(tags.get("judged_version", version))
 
 
 def _outrun(verdict: Verdict) -> Verdict:

@@ -158,7 +158,10 @@ def decision_markdown(judgement: Judgement, decision: Decision) -> str:
         significance_rows(verdict),
         season_rows(verdict),
     )
-    return "\n\n".join([verdict.sentence, *("\n".join(rows) for rows in tables)])
+    sentences = [verdict.sentence]
+    if decision.refit is not None:
+        sentences.append(decision.refit.sentence)
+    return "\n\n".join([*sentences, *("\n".join(rows) for rows in tables)])
 
 
 def decision_json(judgement: Judgement, decision: Decision, run_id: str) -> dict[str, Any]:
@@ -169,6 +172,7 @@ def decision_json(judgement: Judgement, decision: Decision, run_id: str) -> dict
         "version": decision.version,
         "promoted": decision.promoted,
         "verdict": verdict_json(decision.verdict),
+        "refit": None if decision.refit is None else asdict(decision.refit),
         "cell": judgement.cell,
         "metrics": metrics_json(decision.verdict),
     }

@@ -23,7 +23,10 @@ PLAN = "plan.json"
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What one retraining does; equal plans share a folder, so a killed one is resumed."""
+    """What one retraining does; equal plans share a folder, so a killed one is resumed.
+
+    `refit` asks for what is promoted to be trained on all rows as well.
+    """
 
     station: str
     data_sha256: str
@@ -31,6 +34,7 @@ class Plan:
     seed: int
     window: WindowSpec
     blocks: Blocks
+    refit: bool = False
 
     @property
     def model(self) -> str:

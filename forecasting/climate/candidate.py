@@ -110,6 +110,7 @@ class Trial:
                 absolute_losses(shared, self._median(theirs)),
             ),
             newer_by_days=(date.fromisoformat(trained_through) - seen).days,
+            stand_in=champion.stand_in,
         )
 
     def _median(self, quantiles: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -143,11 +144,16 @@ def cost_of(graph: Path, forecaster: GraphForecaster, windows: Windows) -> Cost:
 
 @dataclass(frozen=True, kw_only=True)
 class Champion:
-    """The version that a candidate has to beat, with its verified graph and card."""
+    """The version that a candidate has to beat, with its verified graph and card.
+
+    `stand_in` is the version whose graph and card these are, where the champion has seen too
+    many rows to be asked itself.
+    """
 
     version: int
     graph: Path
     card: ModelCard
+    stand_in: int | None = None
 
     def reads(self, trial: Trial) -> bool:
         """Say whether the champion can forecast this series at all.

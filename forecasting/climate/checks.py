@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from forecasting.climate.backtest import Scores
-from forecasting.climate.evidence import Duel, Evidence
+from forecasting.climate.evidence import Cost, Duel, Evidence
 from forecasting.climate.selftest import BATCH_TOLERANCE, SelfTest
 
 #: The rivals that a candidate must beat by more than luck. The others it may not lose to.
@@ -147,12 +147,13 @@ def _duel(name: str, duel: Duel, limits: Limits) -> Check:
     tied = ours <= most and duel.newer_by_days >= limits.newer_days
     lost = bool(np.isfinite(ours)) and not np.isfinite(theirs)
     p_value = duel.comparison.over_horizon.p_better
+    asked = "" if duel.stand_in is None else f"; version {duel.stand_in} stood in for it"
     return Check(
         name=name,
         passed=ours < theirs or tied or lost,
         required=f"mean MAE below {theirs:.4f}, or at most {most:.4f} where its last row is "
         f"{limits.newer_days} days later",
-        found=f"{ours:.4f} (p = {p_value:.3f}), {duel.newer_by_days} days later",
+        found=f"{ours:.4f} (p = {p_value:.3f}), {duel.newer_by_days} days later{asked}",
     )
 
 
@@ -201,17 +202,17 @@ def sound(selftest: SelfTest, limits: Limits) -> Iterator[Check]:
     )
 
 
-def affordable(evidence: Evidence, limits: Limits) -> Iterator[Check]:
+def affordable(cost: Cost, limits: Limits) -> Iterator[Check]:
     """Ask whether it is small and quick enough to be served."""
     yield Check(
         name="small enough",
-        passed=evidence.cost.megabytes <= limits.megabytes,
+        passed=cost.megabytes <= limits.megabytes,
         required=f"a graph of at most {limits.megabytes:g} MB",
-        found=f"{evidence.cost.megabytes:.2f} MB",
+        found=f"{cost.megabytes:.2f} MB",
     )
     yield Check(
         name="quick enough",
-        passed=evidence.cost.milliseconds <= limits.milliseconds,
+        passed=cost.milliseconds <= limits.milliseconds,
         required=f"a single forecast within {limits.milliseconds:g} ms",
-        found=f"{evidence.cost.milliseconds:.2f} ms",
+        found=f"{cost.milliseconds:.2f} ms",
     )

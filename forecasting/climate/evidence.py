@@ -23,12 +23,15 @@ class Duel:
     """A candidate and the champion at the origins that neither has seen.
 
     `newer_by_days` is how much later the candidate's last row is than the champion's.
+    `stand_in` is the version that was asked in the champion's place: the one that was judged,
+    where the champion was trained again on all rows.
     """
 
     champion: Scores
     candidate: Scores
     comparison: Comparison
     newer_by_days: int
+    stand_in: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

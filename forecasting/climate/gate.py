@@ -46,7 +46,7 @@ def judge(evidence: Evidence, limits: Limits = LIMITS) -> Verdict:
         *against_champion(evidence, limits),
         *calibrated(evidence.candidate, limits),
         *sound(evidence.selftest, limits),
-        *affordable(evidence, limits),
+        *affordable(evidence.cost, limits),
     )
     failed = [check for check in checks if not check.passed]
     return Verdict(

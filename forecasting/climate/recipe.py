@@ -21,10 +21,6 @@ from forecasting.training.loop import Epoch, Fit, TrainingSpec, train
 #: Members take turns: those of even seeds read levels, those of odd ones departures.
 VIEWS: tuple[View, ...] = ("level", "departure")
 
-#: How large the shifts of the climate are that members which read levels are trained with, in
-#: root mean squares of the histories' mean anomalies.
-MEMBER_SHIFT = 2.0
-
 #: How far apart the first seeds of two runs are.
 SEEDS_A_RUN = 1000
 
@@ -34,7 +30,9 @@ class Recipe:
     """A preset: which cells, how large, and how their members are trained.
 
     Each cell gets a member of each view for each of `folds` stretches of the train block,
-    which that member never sees.
+    which that member never sees. `shift` is how large the shifts of the climate are that
+    members which read levels are trained with, in root mean squares of the histories' mean
+    anomalies.
     """
 
     name: str
@@ -44,6 +42,7 @@ class Recipe:
     head: int = 32
     dropout: float = 0.1
     batch: int = 64
+    shift: float = 2.0
     training: TrainingSpec = field(
         default=TrainingSpec(
             epochs=20,
@@ -163,7 +162,7 @@ class Fitting:
             windows,
             fold.outside(windows),
             cut(self.series, self.window, fold.halves[0]),
-            Batches(size=self.recipe.batch, shift=MEMBER_SHIFT * rivals.usual_distance),
+            Batches(size=self.recipe.batch, shift=self.recipe.shift * rivals.usual_distance),
         )
         fit = train(
             task,

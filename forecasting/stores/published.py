@@ -27,7 +27,8 @@ class ModelCard:
     for gaps and `origin` (batch,) int64, the label of the last history step in seconds since
     1970-01-01T00:00 on the station's calendar; it returns `quantiles` (batch, horizon, levels)
     in the target's unit. `skill_horizon` is the last lead up to which it beat climatology and
-    damped persistence; None on a card older than that field.
+    damped persistence; None on a card older than that field. `refit` says that the version was
+    trained on all rows, after `judged_version`, of the same recipe, had passed the gate.
     """
 
     model: str
@@ -46,6 +47,8 @@ class ModelCard:
     data_sha256: str
     run_id: str
     skill_horizon: int | None = None
+    refit: bool = False
+    judged_version: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -84,6 +84,8 @@ def print_decision(decision: dict[str, Any]) -> None:
     print_table("Mean absolute error on the gate block, by lead", columns, rows)
     style = "bold green" if decision["promoted"] else "bold yellow"
     print_line(decision["verdict"]["sentence"], style=style)
+    if decision["refit"] is not None:
+        print_line(decision["refit"]["sentence"])
     version = decision["version"]
     registered = "only logged" if version is None else f"{decision['model']}/{version}"
     print_line(f"version: {registered}; run: {decision['run_id']}; {decision['seconds']} s")
