@@ -31,6 +31,7 @@ def refit_candidate(
     A refit that fails is a refused one: what was judged is promoted then.
     """
     plan = read_plan(folder)
+    (folder / OUTCOME).unlink(missing_ok=True)  # of a run that was killed after its refit
     if not plan.refit or not judgement.verdict.promoted:
         return None
     try:

@@ -154,6 +154,16 @@ def test_the_recipe_is_trained_on_every_row_and_compared(asked, judged, monkeypa
     assert f"{trial.score(trial.gate, forecast).mean_mae:.4f}" == verdict.checks[1].found
 
 
+def test_the_refit_of_a_run_that_was_killed_does_not_stand_for_a_refused_candidate(
+    asked, judged, refitted
+):
+    judgement, run_id = judged()
+    assert refitted(judgement, run_id).accepted
+    refused, run_id = judged(wrong_by=9.0)
+    assert refitted(refused, run_id) is None
+    assert promoted_files(asked.folder, refused) == asked.folder / "gru"
+
+
 def test_the_plan_of_a_refit_has_every_row_in_its_train_block(asked):
     plan = plan_of_refit(asked.settings, asked.plan)
     rows = len(asked.series)
