@@ -96,7 +96,9 @@ def test_a_served_cron_gives_scheduled_runs_and_a_run_completes(tmp_path):
         assert wait_for(ended, seconds=180) == "COMPLETED"
         tasks = ask(address, "/task_runs/filter", {"sort": "EXPECTED_START_TIME_ASC"})
         names = {task["name"].split("-")[0] for task in tasks}
-        assert names == {"land", "admit", "split", "fit", "judge", "publish", "promote"}
+        assert names == {
+                "land", "admit", "split", "fit", "judge", "refit", "publish", "promote",
+            }  # fmt: skip
         artifacts = ask(address, "/artifacts/filter", {})
         assert {artifact["key"] for artifact in artifacts} == {
             "data-seattle",
