@@ -165,7 +165,7 @@ def log_candidate(
     """Open a candidate's run and log its parameters and every epoch of every member."""
     with store_errors():
         experiment = client.get_run(parent).info.experiment_id
-    run_id = tracking.start_run(client, experiment, f"{plan.station} {path.name}", parent=parent)
+    run_id = tracking.start_run(client, experiment, f"{plan.label} {path.name}", parent=parent)
     fitting = plan.fitting(settings.root, path.name)
     tracking.log_params(client, run_id, fitting.parameters())
     tracking.set_tags(

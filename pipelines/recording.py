@@ -16,6 +16,7 @@ from forecasting.climate.backtest import Scores, skill
 from forecasting.climate.gate import Verdict
 from forecasting.settings import Settings
 from forecasting.stores.registry.versions import connect, store_errors
+from forecasting.stores.stations import climate_model
 from pipelines import tracking
 from pipelines.describing import check_rows, leaderboard_rows, season_rows, significance_rows
 from pipelines.judging import JUDGEMENT, Judgement
@@ -27,13 +28,21 @@ VERDICT = "verdict.json"
 
 
 @contextmanager
-def parent_run(settings: Settings, station: str, preset: str, seed: int) -> Iterator[str]:
+def parent_run(
+    settings: Settings, station: str, preset: str, seed: int, further_target: str | None = None
+) -> Iterator[str]:
     """Open the parent run of a retraining and close it as finished or failed; gives its id."""
     client = connect(settings)
-    experiment = tracking.experiment_of(client, settings, f"climate-{station}")
-    run_id = tracking.start_run(client, experiment, f"retrain {station} {preset}")
+    model = climate_model(station, further_target)
+    experiment = tracking.experiment_of(client, settings, model)
+    run_id = tracking.start_run(
+        client, experiment, f"retrain {model.removeprefix('climate-')} {preset}"
+    )
+    params = {"preset": preset, "seed": seed, "station": station}
     try:
-        tracking.log_params(client, run_id, {"preset": preset, "seed": seed, "station": station})
+        tracking.log_params(
+            client, run_id, params | ({"target": further_target} if further_target else {})
+        )
         yield run_id
     except BaseException as error:
         tracking.set_tags(client, run_id, {"error": f"{type(error).__name__}: {error}"[:5000]})
