@@ -10,13 +10,15 @@ from prefect.client.schemas import TaskRun
 from prefect.events import emit_event
 from prefect.task_runners import ThreadPoolTaskRunner
 
+from forecasting.climate.pooling import GLOBAL
 from forecasting.climate.recipe import SEED, recipe_of
 from forecasting.errors import GatecastError, SourceUnavailable
 from forecasting.settings import load_settings
 from pipelines import admitting, explaining, judging, promotion, recording, refitting
 from pipelines.catalogue import find_dataset, part_names
-from pipelines.courses import Course, Outcome, courses, outcome
+from pipelines.courses import Course, Outcome, Shared, courses, outcome, to_pool
 from pipelines.fitting import FittingFailed, fit_beside
+from pipelines.pooled import Arranged, arrange
 from pipelines.progress import watching
 from pipelines.sources.landing import require_told_apart, shared_source
 from pipelines.workspace import close_workspace, read_plan
@@ -61,6 +63,12 @@ def admit(dataset: str, files: Sequence[str], run_id: str) -> str:
 def split(dataset: str, data_sha256: str, preset: str, seed: int) -> str:
     """Cut the series into blocks; returns the folder of the plan."""
     return str(admitting.divide(load_settings(), dataset, data_sha256, preset, seed))
+
+
+@task
+def pool(folders: Sequence[str]) -> Arranged | None:
+    """Share out one target's stations for a global candidate, where they can be pooled."""
+    return arrange(load_settings().root, [Path(folder) for folder in folders])
 
 
 @task(task_run_name="fit-{label}{cell}")
@@ -154,10 +162,14 @@ def retrain_climate(
     with courses(settings, parts, preset, seed) as under_way:
         begin(under_way, csv, preset, seed)
         going = [course for course in under_way if course.goes_on]
-        trainings = {course.name: trained(course, recipe.cells) for course in going}
+        trainings, folders = pooled(going, recipe.cells)
+        for course in going:
+            trainings[course.name] += trained(course, recipe.cells)
         for course in going:
             with course:
                 decide(course, trainings[course.name])
+        for folder in folders:
+            close_workspace(folder)
         tell_refusals(under_way)
         return outcome(under_way)
 
@@ -183,6 +195,22 @@ def landed_or_refused(name: str, csv: Sequence[str]) -> list[str] | GatecastErro
         return land(name, csv)
     except GatecastError as error:
         return error
+
+
+def pooled(
+    going: Sequence[Course], cells: Sequence[str]
+) -> tuple[dict[str, list[Outcome]], list[Path]]:
+    """Start the global candidates of each target; returns them by part, and the pools' folders."""
+    trainings: dict[str, list[Outcome]] = {course.name: [] for course in going}
+    pools = [arranged for folders in to_pool(going) if (arranged := pool(folders)) is not None]
+    for arranged in pools:
+        for cell in (f"{GLOBAL}{each}" for each in cells):
+            training = fit.submit(str(arranged.folder), cell, arranged.label)
+            for course in going:
+                if Path(course.folder) in arranged.plans:
+                    own = str(Path(course.folder) / cell)
+                    trainings[course.name].append(Shared(training=training, folder=own))
+    return trainings, [arranged.folder for arranged in pools]
 
 
 def trained(course: Course, cells: Sequence[str]) -> list[Outcome]:

@@ -93,6 +93,15 @@ def courses(
         yield begun
 
 
+def to_pool(going: Sequence[Course]) -> list[list[str]]:
+    """Return, for each target, the folders of the stations that are to be trained together."""
+    by_target: dict[str, list[str]] = {}
+    for course in going:
+        if course.dataset.pooled:
+            by_target.setdefault(course.dataset.target, []).append(course.folder)
+    return list(by_target.values())
+
+
 def outcome(finished: Sequence[Course]) -> dict[str, Any]:
     """Return the one decision; of several parts all decisions, refusals and promoted models.
 

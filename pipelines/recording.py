@@ -18,7 +18,13 @@ from forecasting.settings import Settings
 from forecasting.stores.registry.versions import connect, store_errors
 from forecasting.stores.stations import climate_model
 from pipelines import tracking
-from pipelines.describing import check_rows, leaderboard_rows, season_rows, significance_rows
+from pipelines.describing import (
+    candidate_rows,
+    check_rows,
+    leaderboard_rows,
+    season_rows,
+    significance_rows,
+)
 from pipelines.judging import JUDGEMENT, Judgement
 from pipelines.promotion import Decision, tag_decision
 from pipelines.workspace import PLAN
@@ -163,6 +169,7 @@ def decision_markdown(judgement: Judgement, decision: Decision) -> str:
     verdict = decision.verdict
     tables = (
         check_rows(verdict),
+        candidate_rows(judgement),
         leaderboard_rows(judgement),
         significance_rows(verdict),
         season_rows(verdict),
@@ -183,6 +190,7 @@ def decision_json(judgement: Judgement, decision: Decision, run_id: str) -> dict
         "verdict": verdict_json(decision.verdict),
         "refit": None if decision.refit is None else asdict(decision.refit),
         "cell": judgement.cell,
+        "held_out": finite(judgement.losses),
         "metrics": metrics_json(decision.verdict),
     }
 

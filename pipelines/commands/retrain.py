@@ -85,15 +85,14 @@ def print_decisions(outcome: dict[str, Any]) -> None:
     for decision in outcome["decisions"]:
         print_line(decision["model"], style="bold")
         print_decision(decision)
-    rows: list[tuple[object, ...]] = []
+    print_line("Stations and targets", style="bold")
     for decision in outcome["decisions"]:
         metrics, version = decision["metrics"], decision["version"]
-        numbers = (f"{metrics['mean_mae']:.3f}", f"{100 * metrics['skill']:+.1f} %")
-        said = "promoted" if decision["promoted"] else "refused by the gate"
-        rows.append((decision["model"], decision["cell"], *numbers, version, said))
-    rows += [(each["model"], None, None, None, None, each["code"]) for each in outcome["refused"]]
-    heads = ("model", "candidate", "mean MAE", "skill", "version", "")
-    print_table("Stations and targets", heads, rows)
+        said = f"promoted, version {version}" if decision["promoted"] else "not promoted"
+        print_line(
+            f"{decision['model']}: {decision['cell']}, mean MAE {metrics['mean_mae']:.3f}, "
+            f"skill {100 * metrics['skill']:+.1f} % against {metrics['best_rival']}: {said}"
+        )
     for each in outcome["refused"]:
         found = "" if each["found"] is None else f"; found {each['found']}"
         print_line(f"{each['model']}: {each['code']}: {each['message']}{found}", style="bold red")

@@ -2,12 +2,14 @@ import json
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from torch import nn
 
 from forecasting.climate.assembling import Assembly
 from forecasting.climate.blending import BlendWeights
 from forecasting.climate.candidate import Trial
+from forecasting.climate.choosing import HeldLosses
 from forecasting.climate.model import ForecasterSpec
 from forecasting.climate.windows import WindowSpec
 from forecasting.errors import Diverged
@@ -57,9 +59,12 @@ def silent():
         cell="gru", widths=(2,), variables=2, target=0, step_seconds=86_400,
         window=WindowSpec(history=10, horizon=3),
     )  # fmt: skip
+    nothing = HeldLosses(
+        origins=np.zeros(1, np.int64), total=np.full(1, np.inf), known=np.ones(1, np.int64)
+    )
     return Assembly(
-        blend=nn.Linear(1, 1), weights=BlendWeights.even(spec), loss=math.inf, stacked=0,
-        calibrated=0,
+        blend=nn.Linear(1, 1), weights=BlendWeights.even(spec), loss=math.inf, losses=nothing,
+        stacked=0, calibrated=0,
     )  # fmt: skip
 
 
