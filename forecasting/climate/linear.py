@@ -32,6 +32,9 @@ OTHER_DISTANCE, MEAN_DISTANCE, OTHER_MEAN_DISTANCE, SEASON_DISTANCE = 2.0, 2.0, 
 #: squares of the histories' mean anomalies. 2 to 5 were level over ten stations.
 SHIFT = 3.0
 
+#: What a regressor moves at least, in its unit, to count as more than float32's rounding.
+LEAST_MOVE = 1e-4
+
 #: Windows whose regressors are made at once.
 AT_ONCE = 4096
 
@@ -239,8 +242,9 @@ def _solve(
     """
     if not len(target):
         return np.zeros(matrix.shape[1]), 0.0
-    # A regressor that hardly ever moved must not make a shift of the climate infinite.
-    floor = np.maximum(1e-3 * np.abs(shift), 1e-6)
+    # A regressor that hardly ever moved must not make a shift of the climate infinite; and one
+    # that is nought but for rounding, as the short mean of a history as short, has no weight.
+    floor = np.maximum(1e-3 * np.abs(shift), LEAST_MOVE)
     mean, deviation = matrix.mean(axis=0), np.maximum(matrix.std(axis=0), floor)
     scaled = (matrix - mean) / deviation
     level = float(target.mean())

@@ -1,5 +1,6 @@
 """The verb `retrain`: run the climate flow, show its progress, print its decision."""
 
+import math
 import time
 from typing import Any, Literal
 
@@ -110,6 +111,9 @@ def print_decision(decision: dict[str, Any]) -> None:
         rows.append((name.replace("_", " "), *(f"{number:.2f}" for number in numbers)))
     columns = ("", "mean", *(f"{lead}" for lead in leads))
     print_table("Mean absolute error on the gate block, by lead", columns, rows)
+    held_out = sorted(decision["held_out"].items(), key=lambda entry: entry[1] or math.inf)
+    losses = ", ".join(f"{cell} {loss:.3f}" for cell, loss in held_out if loss is not None)
+    print_line(f"chosen: {decision['cell']}, by its loss at held-out origins ({losses})")
     style = "bold green" if decision["promoted"] else "bold yellow"
     print_line(decision["verdict"]["sentence"], style=style)
     if decision["refit"] is not None:

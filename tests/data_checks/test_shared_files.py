@@ -40,7 +40,7 @@ def rows_of(days):
 
 
 def test_the_rows_of_other_stations_are_neither_read_nor_errors(bergen, rows_of, check, codes):
-    strange = rows_of("voss", changes={(2, 1): "999", (3, 0): "never"}) + [["x", "y"]]
+    strange = [*rows_of("voss", changes={(2, 1): "999", (3, 0): "never"}), ["x", "y"]]
     together = check(bergen, rows_of("BGO") + strange, header=HEADER)
     alone = check(bergen, rows_of("BGO"), header=HEADER)
     assert together.verdict == "accepted"

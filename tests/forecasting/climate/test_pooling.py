@@ -223,7 +223,7 @@ def test_a_member_that_was_cut_off_is_resumed_to_the_same_weights(make_pool, tmp
     class Killed(Exception):
         """What a kill comes to in one process."""
 
-    def kill(epoch):
+    def kill(_):
         raise Killed
 
     with pytest.raises(Killed):
