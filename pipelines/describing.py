@@ -58,6 +58,7 @@ def registration_of(
             f"one ONNX graph in {card.unit}; reads {card.history} steps of "
             + ", ".join(card.variables)
         ),
+        *shared_rows(judgement),
         (
             f"- blended by {judgement.blend['stacked_origins']} held-out origins, intervals "
             f"calibrated on {judgement.blend['calibrated_origins']} that no early stop saw either"
@@ -151,6 +152,18 @@ def blend_rows(judgement: Judgement) -> list[str]:
         ]
         rows.append(f"| {column.replace('_', ' ')} | " + " | ".join(shares) + " |")
     return rows
+
+
+def shared_rows(judgement: Judgement) -> list[str]:
+    """Return with which stations the chosen candidate shares its weights, where it does."""
+    if not judgement.stations:
+        return []
+    row = (
+        f"- weights shared by {', '.join(judgement.stations)}: trained on rows of all of them from "
+        "before the first of their gate blocks; scale, climatology, regressions, blend and "
+        "intervals are this station's own"
+    )
+    return [row]
 
 
 def candidate_rows(judgement: Judgement) -> list[str]:

@@ -28,7 +28,7 @@ from forecasting.stores.published import GRAPH, WEIGHTS, read_card
 from forecasting.stores.registry.aliases import CHAMPION, alias_of
 from forecasting.stores.registry.versions import connect, fetch, store_errors
 from pipelines import plots, tracking
-from pipelines.pooled import fitting_of
+from pipelines.pooled import fitting_of, is_global, pooled_stations
 from pipelines.workspace import Plan, read_plan
 
 JUDGEMENT = "judgement.json"
@@ -41,7 +41,8 @@ class Judgement:
     `losses` are the pinball losses by which it was chosen, at the origins that every candidate
     held out; `blend` says how
     it mixes members and rivals, and on how many origins that and its intervals rest;
-    `leaderboard` the scores on the gate block; `runs` the MLflow run of each candidate.
+    `leaderboard` the scores on the gate block; `runs` the MLflow run of each candidate;
+    `stations` those that share its weights, where it is a global one.
     """
 
     cell: str
@@ -52,6 +53,7 @@ class Judgement:
     runs: dict[str, str]
     parameters: int
     champion: int | None
+    stations: tuple[str, ...] = ()
 
 
 def trial_of(settings: Settings, plan: Plan) -> Trial:
@@ -101,6 +103,7 @@ def judge_candidates(
         runs=runs,
         parameters=trainable(assemblies[chosen].blend),
         champion=champion,
+        stations=pooled_stations(folder) if is_global(chosen) else (),
     )
 
 

@@ -114,7 +114,7 @@ def read_share(folder: Path) -> Share:
     return Share(train=content["train"], held=held)
 
 
-def pooled_stations(folder: Path) -> list[str]:
+def pooled_stations(folder: Path) -> tuple[str, ...]:
     """Return the stations with which a plan's global candidates were trained."""
     content: dict[str, Any] = json.loads((folder / SHARE).read_bytes())
-    return list(content["stations"])
+    return tuple(content["stations"])

@@ -68,6 +68,8 @@ def test_the_gate_chooses_among_own_and_global_candidates_and_says_so(sound):
         assert version.tags["kind"] == kind
         assert version.tags["held_out.global-gru"] == f"{losses['global-gru']:.4f}"
         assert "| global-gru | several stations |" in version.description
+        shared = "weights shared by seatac, tacoma" in version.description
+        assert shared == (kind == "global")
         assert "| global-gru (candidate) |" in version.description
 
 
