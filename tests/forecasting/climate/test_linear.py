@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from forecasting.climate import ridge
 from forecasting.climate.linear import fit_linear
 from forecasting.climate.scaling import fit_climatology
 from forecasting.climate.windows import WindowSpec, cut
@@ -59,6 +60,18 @@ def test_a_shift_misleads_the_one_that_is_prepared_for_it_less(weather):
     plain, prepared = (error(fit_linear(weather, ROWS, SPEC, shift=s), far) for s in (0.0, 3.0))
 
     assert (prepared < 0.8 * plain).all()
+
+
+def test_a_few_absurd_days_mislead_it_less_than_least_squares(weather, monkeypatch):
+    values = weather.values.copy()
+    values[30:ROWS:25, 0] += 60.0
+    wrecked = replace(weather, values=values)
+
+    robust = error(fit_linear(wrecked, ROWS, SPEC), weather)
+    monkeypatch.setattr(ridge, "REWEIGHTINGS", 0)
+    squares = error(fit_linear(wrecked, ROWS, SPEC), weather)
+
+    assert (robust < 0.8 * squares).all()
 
 
 def test_windows_that_are_not_usable_change_nothing(weather):
