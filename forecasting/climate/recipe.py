@@ -30,7 +30,8 @@ class Recipe:
     """A preset: which cells, how large, and how their members are trained.
 
     Each cell gets a member of each view for each of `folds` stretches of the train block,
-    which that member never sees. `shift` is how large the shifts of the climate are that
+    which that member never sees. `differences` lets the members read each variable's change
+    since the step before as well. `shift` is how large the shifts of the climate are that
     members which read levels are trained with, in root mean squares of the histories' mean
     anomalies.
     """
@@ -43,6 +44,7 @@ class Recipe:
     dropout: float = 0.1
     batch: int = 64
     shift: float = 2.0
+    differences: bool = False
     training: TrainingSpec = field(
         default=TrainingSpec(
             epochs=20,
@@ -136,6 +138,7 @@ class Fitting:
             dropout=self.recipe.dropout,
             head=self.recipe.head,
             view=VIEWS[seed % len(VIEWS)],
+            differences=self.recipe.differences,
         )
         blank = self.fold(seed).blank(series)
         statistics = Statistics(
