@@ -27,7 +27,7 @@ def retrain(
     Args:
         name_or_toml: a shipped dataset, or the path of a dataset's TOML file.
         csv: local files to take instead of the declared source.
-        preset: `default`, `quick` (one seed a cell), or `lecture` (the lecture's own model).
+        preset: `default`, `quick` (fewer members and epochs), or `lecture` (the lecture's own).
         seed: the random seed; the shipped one when left out.
         as_lectured: with `--preset lecture`, train on all rows as the lecture did; this leaks.
         json: print one JSON object.
