@@ -28,6 +28,7 @@ SPACE: dict[str, BaseDistribution] = {
     "epochs": IntDistribution(10, 30, step=5),
     "patience": IntDistribution(3, 9),
     "shift": FloatDistribution(0.0, 4.0, step=0.5),
+    "differences": CategoricalDistribution((False, True)),
 }
 
 
@@ -35,7 +36,7 @@ SPACE: dict[str, BaseDistribution] = {
 class Setting:
     """A choice in the space: the values by name, and the recipe that they are laid over."""
 
-    values: Mapping[str, str | int | float]
+    values: Mapping[str, str | int | float | bool]
     base: Recipe
 
     @classmethod
@@ -55,6 +56,7 @@ class Setting:
                 "epochs": training.epochs,
                 "patience": training.epochs if training.patience is None else training.patience,
                 "shift": base.shift,
+                "differences": base.differences,
             },
             base=base,
         )
@@ -83,5 +85,6 @@ class Setting:
             dropout=float(values["dropout"]),
             batch=int(values["batch"]),
             shift=float(values["shift"]),
+            differences=bool(values["differences"]),
             training=training,
         )

@@ -12,7 +12,7 @@ from mlflow import MlflowClient
 from data_checks.admissions import load_admitted
 from forecasting.climate.explain import Explanation, explain, origin_row
 from forecasting.climate.export import GraphForecaster
-from forecasting.climate.members import members_of
+from forecasting.climate.members import blend_of
 from forecasting.climate.series import ClimateSeries
 from forecasting.errors import GatecastError, ModelInvalid
 from forecasting.settings import Settings
@@ -83,9 +83,9 @@ def explain_files(files: Path, series: ClimateSeries, day: date | None = None) -
         WindowError: the day has no whole history.
     """
     one_thread()
-    members = members_of(files)
-    row = origin_row(series, members[0].spec.window, day)
-    return explain(GraphForecaster(files / GRAPH), members, series, row)
+    blend = blend_of(files)
+    row = origin_row(series, blend.spec.window, day)
+    return explain(GraphForecaster(files / GRAPH), blend, series, row)
 
 
 def png(explanation: Explanation) -> bytes:

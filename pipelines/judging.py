@@ -27,6 +27,7 @@ from forecasting.stores.files import write_bytes
 from forecasting.stores.published import GRAPH, WEIGHTS, read_card
 from forecasting.stores.registry.aliases import CHAMPION, alias_of
 from forecasting.stores.registry.versions import connect, fetch, store_errors
+from forecasting.training.loop import one_thread
 from pipelines import plots, tracking
 from pipelines.pooled import fitting_of, is_global, pooled_stations
 from pipelines.workspace import Plan, read_plan
@@ -74,6 +75,7 @@ def judge_candidates(
     Raises:
         Diverged: no candidate's forecast was finite at its held-out origins.
     """
+    one_thread()
     plan = read_plan(folder)
     trial = trial_of(settings, plan)
     client = connect(settings)

@@ -14,6 +14,7 @@ from forecasting.settings import Settings
 from forecasting.stores.published import GRAPH, read_card
 from forecasting.stores.registry.versions import Version, fetch
 from forecasting.stores.stations import climate_model, read_station
+from forecasting.training.loop import one_thread
 from pipelines.explaining import log_explanation
 from pipelines.judging import judge_against_champion
 from pipelines.promotion import Decision, promote_version, tag_decision
@@ -31,6 +32,7 @@ def promote_again(
         ManifestMismatch, ModelOutputInvalid: the version's files will not do.
         ChampionMoved: another version was promoted since the judgement.
     """
+    one_thread()
     files = fetch(client, version.model, version.version, scratch)
     card = read_card(files)
     if card.model not in (climate_model(card.station), climate_model(card.station, card.target)):

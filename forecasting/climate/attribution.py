@@ -1,13 +1,12 @@
 """Share a forecast out among what it was made from: occlusion, checked by integrated gradients."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
-from forecasting.climate.model import ClimateForecaster
 from forecasting.climate.selftest import Forecast
 
 #: Where a group of days ends, in steps back from the origin: the last one alone, then wider.
@@ -45,25 +44,36 @@ class Attribution:
         }
 
 
-def attribute(
-    forecast: Forecast,
-    members: Sequence[ClimateForecaster],
-    history: NDArray[np.float32],
-    origin: int,
-) -> Attribution:
+@dataclass(frozen=True, kw_only=True)
+class Explained:
+    """A forecaster that can be asked twice: as it is served, and with the slopes of what it says.
+
+    `forecast` is what is served; `module` says the same in torch; `centre` is the median's place
+    among the levels.
+    """
+
+    forecast: Forecast
+    module: nn.Module
+    centre: int
+
+    def medians(self, history: Tensor, origin: int) -> Tensor:
+        """Return the mean over leads of each history's median, by torch: (batch,)."""
+        origins = torch.full((history.shape[0],), origin, dtype=torch.int64)
+        quantiles: Tensor = self.module(history, origins)
+        return quantiles[..., self.centre].mean(dim=1)
+
+
+def attribute(asked: Explained, history: NDArray[np.float32], origin: int) -> Attribution:
     """Share one forecast out by both methods.
 
     Args:
-        forecast: what is served.
-        members: the networks in it.
+        asked: the forecaster.
         history: (steps, variables) in physical units, NaN for gaps.
         origin: seconds of the last step.
     """
-    centre = members[0].spec.levels.index(0.5)
-    gradients, residue = integrate_gradients(members, history, origin)
-    return Attribution(
-        occlusion=occlude(forecast, history, origin, centre), gradients=gradients, residue=residue
-    )
+    gradients, residue = integrate_gradients(asked, history, origin)
+    occlusion = occlude(asked.forecast, history, origin, asked.centre)
+    return Attribution(occlusion=occlusion, gradients=gradients, residue=residue)
 
 
 def occlude(
@@ -94,17 +104,14 @@ def occlude(
 
 
 def integrate_gradients(
-    members: Sequence[ClimateForecaster],
-    history: NDArray[np.float32],
-    origin: int,
-    points: int = PATH_POINTS,
+    asked: Explained, history: NDArray[np.float32], origin: int, points: int = PATH_POINTS
 ) -> tuple[NDArray[np.float64], float]:
     """Walk from a history without weather to the real one and add up the slopes on the way.
 
     The baseline holds each variable at its own mean over the history, with the same gaps.
 
     Args:
-        members: networks whose mean is explained.
+        asked: the forecaster whose module is explained.
         history: (steps, variables) in physical units, NaN for gaps.
         origin: seconds of the last step.
         points: where the slope is taken, in the middle of as many equal stretches.
@@ -122,21 +129,11 @@ def integrate_gradients(
     along = (torch.arange(points) + 0.5) / points
     path = baseline + along.view(-1, 1, 1) * (real - baseline)  # (points, steps, variables)
     path.requires_grad = True
-    reached = sum(_medians(member, path, origin).sum() for member in members)
-    [slopes] = torch.autograd.grad(torch.as_tensor(reached), path)
-    mean_slope = slopes.mean(dim=0) / len(members)
-    parts = torch.where(known, mean_slope * (real - baseline), 0.0).double()
+    [slopes] = torch.autograd.grad(asked.medians(path, origin).sum(), path)
+    parts = torch.where(known, slopes.mean(dim=0) * (real - baseline), 0.0).double()
     with torch.no_grad():
-        ends = torch.stack([baseline, real])
-        medians = torch.stack([_medians(member, ends, origin) for member in members]).mean(dim=0)
+        medians = asked.medians(torch.stack([baseline, real]), origin)
     return parts.numpy(), float(medians[1] - medians[0] - parts.sum())
-
-
-def _medians(member: ClimateForecaster, history: torch.Tensor, origin: int) -> torch.Tensor:
-    """Return the mean over leads of each history's median: (batch,)."""
-    origins = torch.full((history.shape[0],), origin, dtype=torch.int64)
-    quantiles: torch.Tensor = member(history, origins)
-    return quantiles[..., member.spec.levels.index(0.5)].mean(dim=1)
 
 
 def shares(parts: NDArray[np.float64]) -> NDArray[np.float64]:

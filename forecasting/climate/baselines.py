@@ -1,12 +1,13 @@
 """Forecast with the simple rivals that a network must beat before anybody is served by it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from forecasting.climate.linear import SHIFT, LinearForecaster, fit_linear
+from forecasting.climate import calendar
+from forecasting.climate.linear import SHIFT, LinearForecaster, LinearSpec, fit_linear
 from forecasting.climate.scaling import Climatology, fit_climatology
 from forecasting.climate.series import ClimateSeries
 from forecasting.climate.windows import Windows, WindowSpec
@@ -53,6 +54,21 @@ class Baselines:
     shifted: LinearForecaster
     recentred: LinearForecaster
     usual_distance: float
+
+    @classmethod
+    def blank(cls, spec: LinearSpec) -> "Baselines":
+        """Return rivals of a shape that know nothing yet, to be filled from kept weights."""
+        whole = replace(spec, recentred=False)
+        waves = np.zeros(calendar.width(spec.step_seconds))
+        return cls(
+            climatology=Climatology(intercept=0.0, weights=waves, step_seconds=spec.step_seconds),
+            damping=np.zeros(spec.window.horizon),
+            column=spec.target,
+            linear=LinearForecaster(whole),
+            shifted=LinearForecaster(whole),
+            recentred=LinearForecaster(replace(spec, recentred=True)),
+            usual_distance=0.0,
+        )
 
     def rivals(self) -> dict[str, Rival]:
         """Return each rival by the name it has in every report."""

@@ -3,12 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import nn
 
-from forecasting.climate.attribution import Attribution, attribute, grouped, groups, shares
+from forecasting.climate.attribution import (
+    Attribution,
+    Explained,
+    attribute,
+    grouped,
+    groups,
+    shares,
+)
 from forecasting.climate.gating import Gating, watch_gates
 from forecasting.climate.gradients import GradientCourse, compare_cells, gather_examples
 from forecasting.climate.model import ClimateForecaster
@@ -84,13 +92,13 @@ class Explanation:
 
 
 def explain(
-    forecast: Forecast, members: Sequence[ClimateForecaster], series: ClimateSeries, row: int
+    forecast: Forecast, ensemble: nn.Module, series: ClimateSeries, row: int
 ) -> Explanation:
     """Explain the forecast that is made at a row of a series.
 
     Args:
         forecast: what is served, in the levels of the members.
-        members: the gated networks in it.
+        ensemble: the module that was exported, with the gated networks as its `members`.
         series: observations; the cells are compared on the whole of it.
         row: the origin; `origin_row` finds it.
 
@@ -99,6 +107,7 @@ def explain(
             have no gates.
         WindowError: the row has no whole history.
     """
+    members = [cast("ClimateForecaster", each) for each in ensemble.members]  # type: ignore[union-attr]
     spec = members[0].spec
     _require_history(series, spec.window, row)
     _require_equal(
@@ -121,7 +130,11 @@ def explain(
         history=history,
         quantiles=quantiles,
         gating=watch_gates(members, history, origin),
-        attribution=attribute(forecast, members, history, origin),
+        attribution=attribute(
+            Explained(forecast=forecast, module=ensemble, centre=spec.levels.index(0.5)),
+            history,
+            origin,
+        ),
         gradients=compare_cells(gather_examples(members[0], series), members[0].core.width),
     )
 

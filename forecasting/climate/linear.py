@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from forecasting.climate import calendar
+from forecasting.climate.ridge import solve
 from forecasting.climate.scaling import fit_climatology
 from forecasting.climate.series import ClimateSeries
 from forecasting.climate.windows import Windows, WindowSpec, cut
@@ -20,10 +21,13 @@ TARGET_LAGS, OTHER_LAGS = 7, 3
 #: Steps of the short means beside the mean over the whole history: of the target, of the others.
 TARGET_MEAN, OTHER_MEAN = 14, 7
 
-#: Weight of the ridge on standardised regressors. A regressor further back, or of another
-#: variable, is held nearer to zero: the error over ten stations fell by 1 % against an even ridge.
+#: Weight of the ridge on standardised regressors, in days of windows: the prior counts as so many,
+#: however many there are. Against a ridge that is a fixed share of them (0.03, which is the same at
+#: three years) the mean absolute error fell by 2 % on one year and by 0.3 % on ten. A regressor
+#: further back, or of another variable, is held nearer to zero: the error over ten stations fell
+#: by 1 % against an even ridge.
 #: Source: Litterman (1986), Forecasting with Bayesian vector autoregressions.
-RIDGE = 0.03
+RIDGE_DAYS = 40
 
 #: How far back, in the units of the ridge, stand the others, the means, and the season.
 OTHER_DISTANCE, MEAN_DISTANCE, OTHER_MEAN_DISTANCE, SEASON_DISTANCE = 2.0, 2.0, 4.0, 3.0
@@ -32,8 +36,10 @@ OTHER_DISTANCE, MEAN_DISTANCE, OTHER_MEAN_DISTANCE, SEASON_DISTANCE = 2.0, 2.0, 
 #: squares of the histories' mean anomalies. 2 to 5 were level over ten stations.
 SHIFT = 3.0
 
-#: What a regressor moves at least, in its unit, to count as more than float32's rounding.
-LEAST_MOVE = 1e-4
+#: Leads share their weights with the leads beside them by a normal kernel, the wider the further
+#: ahead: its deviation grows by so much a lead, up to a limit, in leads. Over sixteen stations
+#: the mean absolute error fell by 0.2 %; 0.25 and 0.5 a lead were as good within 0.1 %.
+LEAD_WIDTH, WIDEST_LEAD = 0.4, 2.4
 
 #: Windows whose regressors are made at once.
 AT_ONCE = 4096
@@ -57,7 +63,7 @@ class LinearSpec:
     def lags(self) -> tuple[int, ...]:
         """Steps back that are regressors: the nearest, and below daily steps whole days back."""
         near = range(min(TARGET_LAGS, self.window.history))
-        day = calendar.DAY // self.step_seconds
+        day = self.steps_a_day
         days = [k * day - 1 for k in (1, 2) if day > TARGET_LAGS and k * day <= self.window.history]
         return (*near, *days)
 
@@ -74,6 +80,17 @@ class LinearSpec:
                 *[SEASON_DISTANCE] * (waves + 2),
             ]
         )
+
+    @property
+    def penalty(self) -> NDArray[np.float64]:
+        """The ridge's weight on each standardised regressor, in windows: (width,)."""
+        penalty: NDArray[np.float64] = RIDGE_DAYS * self.steps_a_day * self.distances**2
+        return penalty
+
+    @property
+    def steps_a_day(self) -> int:
+        """Windows that begin on one day."""
+        return max(calendar.DAY // self.step_seconds, 1)
 
     def moved(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return (width,) how a shift of the climate of the usual size moves the regressors.
@@ -197,6 +214,9 @@ def fit_linear(
         usable: (origins,) which of those windows may be used; all when None. A lead of which
             they know no target is left at what the regression is added to.
 
+    Leads share their weights with those beside them (`LEAD_WIDTH`), as weather's memory fades
+    smoothly; each keeps its own mean forecast.
+
     Source: Marquardt and Snee (1975), Ridge regression in practice, with a penalty of its own
     for each regressor; noise on the inputs as a penalty as in Bishop (1995), Training with
     noise is equivalent to Tikhonov regularization.
@@ -217,42 +237,37 @@ def fit_linear(
     anchor = torch.cat([part[1] for part in parts]).double().numpy()
     chosen = np.ones(len(windows), dtype=np.bool_) if usable is None else usable
     move = shift * spec.moved(matrix[chosen])
-    leads = []
-    for lead in range(window.horizon):
-        known = chosen & windows.target_observed[:, lead]
-        residual = windows.target[known, lead] - anchor[known, lead]
-        leads.append(_solve(matrix[known], residual, RIDGE * spec.distances**2, move))
+    known = chosen[:, None] & windows.target_observed
+    leads = [
+        solve(
+            matrix[known[:, lead]],
+            windows.target[known[:, lead], lead] - anchor[known[:, lead], lead],
+            spec.penalty,
+            move,
+        )
+        for lead in range(window.horizon)
+    ]
     weights = np.stack([lead[0] for lead in leads], axis=1)
-    intercept = np.array([lead[1] for lead in leads])
-    model.weights = torch.from_numpy(weights).float()
+    shared = weights @ _kernel(np.asarray(known.any(axis=0)))
+    # The mean forecast of each lead stays.
+    mean = matrix[chosen].mean(axis=0) if chosen.any() else np.zeros(matrix.shape[1])
+    intercept = np.array([lead[1] for lead in leads]) + mean @ (weights - shared)
+    model.weights = torch.from_numpy(shared).float()
     model.intercept = torch.from_numpy(intercept).float()
     return model
 
 
-def _solve(
-    matrix: NDArray[np.float64],
-    target: NDArray[np.float64],
-    penalty: NDArray[np.float64],
-    shift: NDArray[np.float64],
-) -> tuple[NDArray[np.float64], float]:
-    """Return weights (width,) and intercept of one lead's ridge regression.
+def _kernel(known: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return how much of each lead's weights (rows) goes into those of each lead (columns).
 
-    `shift`, (width,), is how far the regressors move when the target moves by the largest of
-    its entries: the expectation over normal shifts is added to both sides of the equations.
+    Args:
+        known: (horizon,) leads that were fitted; the others give nothing and get nothing.
     """
-    if not len(target):
-        return np.zeros(matrix.shape[1]), 0.0
-    # A regressor that hardly ever moved must not make a shift of the climate infinite; and one
-    # that is nought but for rounding, as the short mean of a history as short, has no weight.
-    floor = np.maximum(1e-3 * np.abs(shift), LEAST_MOVE)
-    mean, deviation = matrix.mean(axis=0), np.maximum(matrix.std(axis=0), floor)
-    scaled = (matrix - mean) / deviation
-    level = float(target.mean())
-    along = shift / deviation
-    gram = scaled.T @ scaled + len(scaled) * (np.diag(penalty) + np.outer(along, along))
-    right = scaled.T @ (target - level) + len(scaled) * shift.max() * along
-    weights = np.linalg.solve(gram, right) / deviation
-    return weights, level - float(mean @ weights)
+    leads = np.arange(len(known))
+    deviation = np.clip(LEAD_WIDTH * leads, 1e-6, WIDEST_LEAD)
+    kernel = np.exp(-0.5 * ((leads[:, None] - leads) / deviation) ** 2) * known[:, None] * known
+    shares: NDArray[np.float64] = kernel / np.maximum(kernel.sum(axis=0), 1e-300)
+    return shares
 
 
 def _usual(series: ClimateSeries, rows: int, column: int) -> NDArray[np.float64]:

@@ -1,7 +1,8 @@
-"""Keep an ensemble's members: their weights in one safetensors file that also says their shape."""
+"""Keep an ensemble: its weights in one safetensors file that also says its members' shapes."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
+from forecasting.climate.baselines import Baselines
+from forecasting.climate.blending import Blend, BlendWeights
 from forecasting.climate.model import ClimateForecaster, ForecasterSpec, Statistics
 from forecasting.climate.scaling import Climatology, Scaler
 from forecasting.climate.windows import WindowSpec
@@ -49,23 +52,51 @@ def members_of(folder: Path) -> list[ClimateForecaster]:
     Raises:
         ModelInvalid: its weights do not say which members they belong to, or do not fit them.
     """
-    path = folder / WEIGHTS
+    with _fitting_weights():
+        return _members(*_read(folder))
+
+
+def blend_of(folder: Path) -> Blend:
+    """Rebuild the whole of a version whose manifest has been verified: what its graph says.
+
+    Raises:
+        ModelInvalid: as `members_of`, or the weights are not those of a blend.
+    """
+    with _fitting_weights():
+        listed, state = _read(folder)
+        members = _members(listed, state)
+        spec = members[0].spec
+        blend = Blend(members, Baselines.blank(spec.linear), BlendWeights.even(spec))
+        blend.load_state_dict(state)
+        return blend.eval()
+
+
+@contextmanager
+def _fitting_weights() -> Iterator[None]:
+    """Turn every way in which weights cannot be used into one refusal."""
     try:
-        with safe_open(path, framework="pt") as kept:
-            listed = json.loads((kept.metadata() or {}).get(SPECS, "[]"))
-            state = {name: kept.get_tensor(name) for name in kept.keys()}  # noqa: SIM118 - no dict
-        members = [_rebuild(each, place, state) for place, each in enumerate(listed)]
+        yield
     except (SafetensorError, ValueError, TypeError, KeyError, RuntimeError) as error:
         raise ModelInvalid(
             "the weights do not fit their members", expected=f"whole {WEIGHTS}", found=error
         ) from error
-    if not members:
+
+
+def _read(folder: Path) -> tuple[list[dict[str, Any]], dict[str, Tensor]]:
+    """Return the members' specs and every weight and buffer of the file."""
+    with safe_open(folder / WEIGHTS, framework="pt") as kept:
+        listed = json.loads((kept.metadata() or {}).get(SPECS, "[]"))
+        return listed, {name: kept.get_tensor(name) for name in kept.keys()}  # noqa: SIM118 - no dict
+
+
+def _members(listed: list[dict[str, Any]], state: dict[str, Tensor]) -> list[ClimateForecaster]:
+    if not listed:
         raise ModelInvalid(
             "the version does not say how its networks are shaped",
             expected="a station's own model of a later retraining",
             found=f"{WEIGHTS} without specs",
         )
-    return members
+    return [_rebuild(each, place, state) for place, each in enumerate(listed)]
 
 
 def _rebuild(content: dict[str, Any], place: int, state: dict[str, Tensor]) -> ClimateForecaster:

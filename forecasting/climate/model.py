@@ -30,7 +30,8 @@ class ForecasterSpec:
 
     With the view `departure` the core reads departures from each variable's own mean over the
     history and never a level; with `level` it reads anomalies from what is usual. Where a year
-    keeps to the climatology the level helps, where it does not it misleads. `statics` counts
+    keeps to the climatology the level helps, where it does not it misleads. With `differences`
+    the core also reads how far each variable has moved since the step before. `statics` counts
     the numbers of its station that a member reads whose weights several stations share.
     """
 
@@ -43,6 +44,7 @@ class ForecasterSpec:
     dropout: float = 0.0
     head: int = 32
     view: View = "departure"
+    differences: bool = False
     levels: tuple[float, ...] = LEVELS
     statics: int = 0
 
@@ -55,7 +57,8 @@ class ForecasterSpec:
     @property
     def features(self) -> int:
         """Inputs of the core at each step: departure and mask per variable, calendar, statics."""
-        return 2 * self.variables + calendar.width(self.step_seconds) + self.statics
+        each = 3 if self.differences else 2
+        return each * self.variables + calendar.width(self.step_seconds) + self.statics
 
     @property
     def linear(self) -> LinearSpec:
@@ -154,7 +157,8 @@ class ClimateForecaster(nn.Module):
         """Join departures, mask, calendar and statics of the history's steps, in that order."""
         steps = self.spec.window.history
         departures, known = self._departures(history, usual[:, :steps])
-        parts = [departures, known, waves[:, :steps]]
+        moved = [_differences(departures, known)] if self.spec.differences else []
+        parts = [departures, known, *moved, waves[:, :steps]]
         if self.spec.statics:
             statics = cast("Tensor", self.statics)
             parts.append(statics.expand(*departures.shape[:2], self.spec.statics))
@@ -189,6 +193,17 @@ class ClimateForecaster(nn.Module):
         above = functional.softplus(raw[..., middle + 1 :]).cumsum(dim=-1)
         below = functional.softplus(raw[..., :middle].flip(-1)).cumsum(dim=-1).flip(-1)
         return torch.cat([centre - below, centre, centre + above], dim=-1)
+
+
+def _differences(departures: Tensor, known: Tensor) -> Tensor:
+    """Return what each step adds to the one before, 0 where one of the two is not known.
+
+    Args:
+        departures: (batch, steps, variables).
+        known: the mask of the same shape, 1 where a value is known.
+    """
+    both = known[:, 1:] * known[:, :-1]
+    return functional.pad((departures[:, 1:] - departures[:, :-1]) * both, (0, 0, 1, 0))
 
 
 def last_known(target: Tensor, usual: Tensor) -> tuple[Tensor, Tensor]:

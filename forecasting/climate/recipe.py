@@ -31,7 +31,8 @@ class Recipe:
     """A preset: which cells, how large, and how their members are trained.
 
     Each cell gets a member of each view for each of `folds` stretches of the train block,
-    which that member never sees. `shift` is how large the shifts of the climate are that
+    which that member never sees. `differences` lets the members read each variable's change
+    since the step before as well. `shift` is how large the shifts of the climate are that
     members which read levels are trained with, in root mean squares of the histories' mean
     anomalies. `pooled_windows` is how many windows an epoch over several stations draws.
     """
@@ -44,6 +45,7 @@ class Recipe:
     dropout: float = 0.1
     batch: int = 64
     shift: float = 2.0
+    differences: bool = False
     pooled_windows: int = 4096
     training: TrainingSpec = field(
         default=TrainingSpec(
@@ -78,7 +80,7 @@ class Recipe:
 #: The presets of `gatecast retrain`; the lecture's own model has a module of its own.
 RECIPES = {
     "default": Recipe(name="default"),
-    "quick": Recipe(name="quick", folds=2),
+    "quick": Recipe(name="quick", folds=2, training=replace(Recipe.training, epochs=8, patience=3)),
 }
 
 #: The shipped seed: what `retrain` uses when none is given.
@@ -141,6 +143,7 @@ class Fitting:
             dropout=self.recipe.dropout,
             head=self.recipe.head,
             view=VIEWS[seed % len(VIEWS)],
+            differences=self.recipe.differences,
             statics=self.statics,
         )
         blank = self.fold(seed).blank(series)

@@ -51,12 +51,13 @@ def find_leaks(
     target were changed.
     """
     found: list[str] = []
+    fitted = _fitted(series, train_rows, window)
     for origin in origins:
         row = range(origin, origin + 1)
         after_origin = corrupt_after(series, origin, seed=origin)
         after_target = corrupt_after(series, origin + window.horizon, seed=origin)
         for name, other in (("origin", after_origin), ("target", after_target)):
-            if not _same_fit(series, other, train_rows, window):
+            if _fitted(other, train_rows, window) != fitted:
                 found.append(f"scaler changed with rows after the {name} of row {origin}")
             ours, theirs = cut(series, window, row), cut(other, window, row)
             if not _same(ours.history, theirs.history):
@@ -112,15 +113,13 @@ def _same(one: NDArray[np.generic], other: NDArray[np.generic]) -> bool:
     return np.ascontiguousarray(one).tobytes() == np.ascontiguousarray(other).tobytes()
 
 
-def _same_fit(one: ClimateSeries, other: ClimateSeries, rows: int, window: WindowSpec) -> bool:
-    mine, yours = fit_scaler(one, rows, window.horizon), fit_scaler(other, rows, window.horizon)
-    simple, theirs = fit_baselines(one, rows, window), fit_baselines(other, rows, window)
-    pairs = [
-        *((getattr(mine, name), getattr(yours, name)) for name in ("mean", "deviation", "spread")),
-        (np.float64(simple.climatology.intercept), np.float64(theirs.climatology.intercept)),
-        (simple.climatology.weights, theirs.climatology.weights),
-        (simple.damping, theirs.damping),
-        (simple.linear.weights_of(), theirs.linear.weights_of()),
-        (simple.recentred.weights_of(), theirs.recentred.weights_of()),
+def _fitted(series: ClimateSeries, rows: int, window: WindowSpec) -> bytes:
+    """Return every number that is fitted on the train block, bit by bit."""
+    scaler, simple = fit_scaler(series, rows, window.horizon), fit_baselines(series, rows, window)
+    parts = [
+        *(scaler.mean, scaler.deviation, scaler.spread),
+        *(np.float64(simple.climatology.intercept), simple.climatology.weights, simple.damping),
+        *(each.weights_of() for each in (simple.linear, simple.shifted, simple.recentred)),
+        np.float64(simple.usual_distance),
     ]
-    return all(_same(np.asarray(ours), np.asarray(other)) for ours, other in pairs)
+    return b"".join(np.ascontiguousarray(part).tobytes() for part in parts)

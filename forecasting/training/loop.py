@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 import torch
+from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
 from forecasting.errors import Diverged
@@ -286,12 +287,13 @@ def _weights(model: nn.Module) -> Weights:
 
 
 def one_thread() -> None:
-    """Give this process one torch thread.
+    """Give this thread one torch thread, and this process one for linear algebra in numpy.
 
     Two threads were 5 to 9 times slower than one on a shared two-core machine, and sums in
     another order would make the same seed give other weights.
     """
     torch.set_num_threads(1)
+    threadpool_limits(limits=1, user_api="blas")
 
 
 def best_device() -> torch.device:

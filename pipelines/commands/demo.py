@@ -34,7 +34,7 @@ def demo(*, preset: Literal["default", "quick"] = "default", json: bool = False)
     """Retrain on the packaged data, start the API, ask it for a forecast, print it.
 
     Args:
-        preset: `default`, or `quick` for one seed a cell.
+        preset: `default`, or `quick` (fewer members, fewer epochs).
         json: print one JSON object.
 
     Raises:

@@ -34,7 +34,7 @@ def retrain(
         name_or_toml: a shipped dataset, or the path of a dataset's TOML file; with `#STATION`,
             `@TARGET` or both behind it for a part of the dataset.
         csv: local files to take instead of the declared source.
-        preset: `default`, `quick` (one seed a cell), or `lecture` (the lecture's own model).
+        preset: `default`, `quick` (fewer members and epochs), or `lecture` (the lecture's own).
         seed: the random seed; the shipped one when left out.
         as_lectured: with `--preset lecture`, train on all rows as the lecture did; this leaks.
         json: print one JSON object.

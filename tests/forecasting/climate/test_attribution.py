@@ -6,6 +6,7 @@ import torch
 
 from forecasting.climate.attribution import (
     Attribution,
+    Explained,
     attribute,
     grouped,
     groups,
@@ -36,14 +37,19 @@ def members(make_forecaster):
 
 
 @pytest.fixture
-def forecast(members):
+def asked(members):
     ensemble = Average(members)
 
     def run(history, origin):
         with torch.no_grad():
             return ensemble(torch.from_numpy(history), torch.from_numpy(origin)).numpy()
 
-    return run
+    return Explained(forecast=run, module=ensemble, centre=MEDIAN)
+
+
+@pytest.fixture
+def forecast(asked):
+    return asked.forecast
 
 
 def linear(weights):
@@ -76,8 +82,8 @@ def test_each_cell_is_taken_out_of_an_else_whole_history(history, forecast):
     assert lost[7, 1] != 0
 
 
-def test_a_gap_can_lose_nothing(history, forecast, members):
-    found = attribute(forecast, members, history, ORIGIN)
+def test_a_gap_can_lose_nothing(history, asked):
+    found = attribute(asked, history, ORIGIN)
 
     gaps = ~np.isfinite(history)
     assert gaps.sum() == 2
@@ -87,25 +93,25 @@ def test_a_gap_can_lose_nothing(history, forecast, members):
     assert np.isfinite(found.gradients).all()
 
 
-def test_the_gradients_add_up_to_the_way_from_the_baseline(history, forecast, members):
-    parts, residue = integrate_gradients(members, history, ORIGIN, points=128)
+def test_the_gradients_add_up_to_the_way_from_the_baseline(history, asked):
+    parts, residue = integrate_gradients(asked, history, ORIGIN, points=128)
 
     baseline = np.where(np.isfinite(history), np.nanmean(history, axis=0), np.nan)
     ends = np.stack([baseline, history]).astype(np.float32)
-    medians = forecast(ends, np.full(2, ORIGIN))[..., MEDIAN].mean(axis=1)
+    medians = asked.forecast(ends, np.full(2, ORIGIN))[..., MEDIAN].mean(axis=1)
     assert abs(residue) < 1e-3
     assert parts.sum() + residue == pytest.approx(medians[1] - medians[0], abs=1e-4)
     assert abs(medians[1] - medians[0]) > 0.1
 
 
-def test_the_gradients_leave_the_weights_as_they_were(history, members):
-    integrate_gradients(members, history, ORIGIN)
+def test_the_gradients_leave_the_weights_as_they_were(history, asked, members):
+    integrate_gradients(asked, history, ORIGIN)
 
     assert all(weight.grad is None for member in members for weight in member.parameters())
 
 
-def test_a_history_of_gaps_has_no_parts(members, forecast):
-    found = attribute(forecast, members, np.full((10, 2), np.nan, np.float32), ORIGIN)
+def test_a_history_of_gaps_has_no_parts(asked):
+    found = attribute(asked, np.full((10, 2), np.nan, np.float32), ORIGIN)
 
     assert not found.occlusion.any()
     assert not found.gradients.any()

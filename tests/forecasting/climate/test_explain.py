@@ -17,14 +17,14 @@ WINDOW = WindowSpec(history=10, horizon=3)
 
 
 @pytest.fixture(scope="module")
-def members(make_forecaster):
-    return [make_forecaster(seed=seed, cell=cell) for seed, cell in enumerate(("gru", "lstm"))]
+def ensemble(make_forecaster):
+    return Average(
+        [make_forecaster(seed=seed, cell=cell) for seed, cell in enumerate(("gru", "lstm"))]
+    )
 
 
 @pytest.fixture(scope="module")
-def forecast(members):
-    ensemble = Average(members)
-
+def forecast(ensemble):
     def run(history, origin):
         with torch.no_grad():
             return ensemble(torch.from_numpy(history), torch.from_numpy(origin)).numpy()
@@ -38,8 +38,8 @@ def series(make_series):
 
 
 @pytest.fixture(scope="module")
-def explanation(forecast, members, series):
-    return explain(forecast, members, series, 200)
+def explanation(forecast, ensemble, series):
+    return explain(forecast, ensemble, series, 200)
 
 
 def test_the_forecast_that_is_explained_is_the_one_made_at_that_row(explanation, forecast, series):
@@ -74,11 +74,11 @@ def test_everything_of_it_can_be_said_in_json(explanation, series):
     }  # fmt: skip
 
 
-def test_nothing_after_the_origin_reaches_gates_or_parts(explanation, forecast, members, series):
+def test_nothing_after_the_origin_reaches_gates_or_parts(explanation, forecast, ensemble, series):
     values = series.values.copy()
     values[201:] = 40.0
     other = explain(
-        forecast, members, replace(series, values=values, observed=np.isfinite(values)), 200
+        forecast, ensemble, replace(series, values=values, observed=np.isfinite(values)), 200
     )
 
     np.testing.assert_array_equal(other.attribution.occlusion, explanation.attribution.occlusion)
@@ -101,7 +101,7 @@ def test_hours_are_labelled_to_the_minute(make_series, make_forecaster):
         with torch.no_grad():
             return member(torch.from_numpy(history), torch.from_numpy(origin)).numpy()
 
-    found = explain(run, [member], hourly, origin_row(hourly, WINDOW, date(2012, 1, 2)))
+    found = explain(run, Average([member]), hourly, origin_row(hourly, WINDOW, date(2012, 1, 2)))
 
     assert found.labels[-1] == "2012-01-02T23:00"
 
@@ -127,19 +127,19 @@ def test_a_series_shorter_than_a_history_has_no_day_to_explain(make_series):
 
 
 @pytest.mark.parametrize("row", [8, 460, -1])
-def test_a_row_without_a_whole_history_is_refused(forecast, members, series, row):
+def test_a_row_without_a_whole_history_is_refused(forecast, ensemble, series, row):
     with pytest.raises(WindowError, match="no 10 steps of oslo end there"):
-        explain(forecast, members, series, row)
+        explain(forecast, ensemble, series, row)
 
 
-def test_members_that_read_other_columns_are_refused(forecast, members, make_series):
+def test_members_that_read_other_columns_are_refused(forecast, ensemble, make_series):
     with pytest.raises(ModelInvalid, match="reads other columns"):
-        explain(forecast, members, make_series(variables=1), 200)
+        explain(forecast, ensemble, make_series(variables=1), 200)
 
 
-def test_a_graph_that_says_more_than_its_members_is_refused(members, series):
+def test_a_graph_that_says_more_than_its_members_is_refused(ensemble, series):
     def longer(history, _):
         return np.zeros((len(history), 4, len(LEVELS)), np.float32)
 
     with pytest.raises(ModelInvalid, match="forecasts otherwise"):
-        explain(longer, members, series, 200)
+        explain(longer, ensemble, series, 200)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from forecasting.climate import linear, ridge
 from forecasting.climate.linear import fit_linear
 from forecasting.climate.scaling import fit_climatology
 from forecasting.climate.windows import WindowSpec, cut
@@ -59,6 +60,41 @@ def test_a_shift_misleads_the_one_that_is_prepared_for_it_less(weather):
     plain, prepared = (error(fit_linear(weather, ROWS, SPEC, shift=s), far) for s in (0.0, 3.0))
 
     assert (prepared < 0.8 * plain).all()
+
+
+def test_a_few_absurd_days_mislead_it_less_than_least_squares(weather, monkeypatch):
+    values = weather.values.copy()
+    values[30:ROWS:25, 0] += 60.0
+    wrecked = replace(weather, values=values)
+
+    robust = error(fit_linear(wrecked, ROWS, SPEC), weather)
+    monkeypatch.setattr(ridge, "REWEIGHTINGS", 0)
+    squares = error(fit_linear(wrecked, ROWS, SPEC), weather)
+
+    assert (robust < 0.8 * squares).all()
+
+
+def test_leads_share_their_weights_and_keep_their_mean_forecast(weather, monkeypatch):
+    windows = cut(weather, SPEC, SPEC.origins(0, ROWS))
+    shared = fit_linear(weather, ROWS, SPEC)
+    monkeypatch.setattr(linear, "LEAD_WIDTH", 0.0)
+    apart = fit_linear(weather, ROWS, SPEC)
+
+    first, second = (model.get_buffer("weights") for model in (shared, apart))
+    torch.testing.assert_close(first[:, 0], second[:, 0])
+    assert not torch.allclose(first[:, 2], second[:, 2])
+    np.testing.assert_allclose(
+        shared.at(windows).mean(axis=0), apart.at(windows).mean(axis=0), atol=1e-3
+    )
+
+
+def test_a_lead_that_nothing_is_known_of_gives_and_gets_no_weight():
+    kernel = linear._kernel(np.array([True, True, False, True]))
+
+    np.testing.assert_allclose(kernel.sum(axis=0), [1, 1, 0, 1])
+    np.testing.assert_allclose(kernel[:, 0], [1, 0, 0, 0], atol=1e-12)
+    assert not kernel[2].any()
+    assert kernel[1, 3] > kernel[0, 3] > 0
 
 
 def test_windows_that_are_not_usable_change_nothing(weather):

@@ -9,7 +9,8 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from forecasting.climate.assembling import assemble
-from forecasting.climate.members import SPECS, members_of, write_members
+from forecasting.climate.members import SPECS, blend_of, members_of, write_members
+from forecasting.climate.windows import cut
 from forecasting.errors import ModelInvalid
 from forecasting.stores.published import WEIGHTS
 from tests.forecasting.average import Average
@@ -50,6 +51,25 @@ def test_the_members_of_a_trained_ensemble_are_in_its_weights(trained, tmp_path)
     write_members(ensemble, tmp_path / WEIGHTS)
 
     assert len(members_of(tmp_path)) == len(ensemble.members) == fitting.recipe.members
+
+
+def test_a_whole_blend_comes_back_and_says_the_same(trained, tmp_path):
+    fitting, folder = trained
+    blend = assemble(fitting, folder).blend
+    write_members(blend, tmp_path / WEIGHTS)
+    windows = cut(fitting.series, fitting.window, range(200, 205))
+    history, origin = torch.from_numpy(windows.history.copy()), torch.tensor([0, 9, 99, 999, 9999])
+
+    again = blend_of(tmp_path)
+
+    assert not again.training
+    with torch.no_grad():
+        torch.testing.assert_close(again(history, origin), blend(history, origin), rtol=0, atol=0)
+
+
+def test_members_without_a_blend_are_not_taken_for_one(folder):
+    with pytest.raises(ModelInvalid, match="do not fit"):
+        blend_of(folder)
 
 
 def test_weights_without_specs_are_refused(folder):

@@ -88,6 +88,21 @@ def test_a_gap_is_not_read_as_the_mean(make_forecaster, history):
     assert not torch.equal(model(gap, ORIGIN), model(mean, ORIGIN))
 
 
+def test_differences_are_what_each_step_adds_and_nothing_beside_a_gap(make_forecaster, history):
+    history[0, 5, 1] = torch.nan
+    model = make_forecaster(differences=True, view="level")
+
+    read = model.features(history, ORIGIN)
+
+    departures, known, moved = (read[..., 2 * part : 2 * part + 2] for part in range(3))
+    expected = departures[:, 1:] - departures[:, :-1]
+    expected[0, 4:6, 1] = 0.0
+    assert read.shape == (4, 10, model.spec.features)
+    torch.testing.assert_close(moved[:, 1:], expected)
+    assert not moved[:, 0].any()
+    assert known[0, 5].tolist() == [1.0, 0.0]
+
+
 def test_gradients_stay_finite_with_gaps(make_forecaster, history):
     model = make_forecaster()
     history[0] = torch.nan
