@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.simulated import simulate
+from benchmarks.neighbours import simulate
 from forecasting.climate.assembling import Assembly, assemble
 from forecasting.climate.backtest import Scores, score_points, score_quantiles
 from forecasting.climate.baselines import fit_baselines

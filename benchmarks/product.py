@@ -39,20 +39,24 @@ def fit_gatecast(
 
     The contest's own rows are the gate; held-out origins among the train rows choose the cell.
     """
-    past = series.rows(0, rows)
-    blocks = Blocks(train=rows, gate=rows)
     with tempfile.TemporaryDirectory() as folder:
-        works = [
-            Work(
-                fitting=Fitting(
-                    series=past, window=window, blocks=blocks, recipe=recipe, cell=cell, seed=SEED
-                ),
-                folder=Path(folder) / cell,
-            )
-            for cell in recipe.cells
-        ]
-        losses = fit_cells(works)
-        return GraphForecaster(works[losses.index(min(losses))].graph).at
+        return GraphForecaster(fit_graph(series.rows(0, rows), window, recipe, Path(folder))).at
+
+
+def fit_graph(series: ClimateSeries, window: WindowSpec, recipe: Recipe, folder: Path) -> Path:
+    """Fit the recipe on all rows of a series; returns the chosen cell's graph, in the folder."""
+    blocks = Blocks(train=len(series), gate=len(series))
+    works = [
+        Work(
+            fitting=Fitting(
+                series=series, window=window, blocks=blocks, recipe=recipe, cell=cell, seed=SEED
+            ),
+            folder=folder / cell,
+        )
+        for cell in recipe.cells
+    ]
+    losses = fit_cells(works)
+    return works[losses.index(min(losses))].graph
 
 
 def fit_cells(works: Sequence[Work]) -> list[float]:

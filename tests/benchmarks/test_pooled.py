@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks import pooled
-from benchmarks.simulated import simulate
+from benchmarks.neighbours import simulate
 from forecasting.climate.recipe import RECIPES
 from forecasting.climate.windows import WindowSpec
 from tests.pipelines.several import write_sound
