@@ -3,126 +3,36 @@
 import json
 import tomllib
 from datetime import date, timedelta
-from typing import Annotated, Literal, Self
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from data_checks.defaults import Plausible, plausible
+from data_checks.columns import Column, Derived, Heading, Limits, VariableName
+from data_checks.defaults import Plausible
 from data_checks.origins import OPEN_METEO_TERMS, Source, Strict
-from data_checks.units import UNITS, Unit
+from data_checks.places import Name, Place
 from forecasting.climate.series import Station, Variable
 from forecasting.errors import DatasetInvalid
+from forecasting.stores.stations import LONGEST_MODEL, climate_model
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,64}$")]
-VariableName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
-Heading = Annotated[str, Field(min_length=1, max_length=200)]
 Step = Literal["day", "hour"]
+Declared = TypeVar("Declared", bound=Strict)
 
 STEP_LENGTHS: dict[Step, timedelta] = {"day": timedelta(days=1), "hour": timedelta(hours=1)}
 
 #: Most steps that a forecast may look ahead: half a month of days, two days of hours.
 MOST_AHEAD: dict[Step, int] = {"day": 16, "hour": 48}
 
-Share = Annotated[float, Field(ge=0, le=1)]
-
-
-class Place(Strict):
-    """The station: degrees north and east, IANA time zone; the name defaults to the dataset's."""
-
-    name: Name | None = None
-    latitude: Annotated[float, Field(ge=-90, le=90)]
-    longitude: Annotated[float, Field(ge=-180, le=180)]
-    timezone: str
-
-    @field_validator("timezone")
-    @classmethod
-    def _known(cls, timezone: str) -> str:
-        try:
-            ZoneInfo(timezone)
-        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-            raise ValueError("a name of the IANA time zone database") from error
-        return timezone
-
-
-class Column(Strict):
-    """One column of the file. Bounds and the jump are given in the file's own unit.
-
-    What is left out is taken from what is plausible for the variable (`defaults`).
-    """
-
-    variable: VariableName
-    unit: str
-    lower: float | None = None
-    upper: float | None = None
-    max_jump: Annotated[float | None, Field(gt=0)] = None
-    stuck_days: Annotated[int | None, Field(ge=2)] = None
-    stuck_except: tuple[float, ...] | None = None
-
-    @model_validator(mode="after")
-    def _possible(self) -> Self:
-        if self.unit not in UNITS:
-            raise ValueError(f"a unit among {', '.join(UNITS)}")
-        known = plausible(self.variable)
-        if known is None and (self.lower is None or self.upper is None):
-            raise ValueError(f"lower and upper, because {self.variable} has no known range")
-        if known is not None and UNITS[self.unit].internal != known.unit:
-            raise ValueError(f"a unit of {self.variable}, which is kept in {known.unit}")
-        if not self.bounds[0] < self.bounds[1]:
-            raise ValueError(f"lower < upper, not {self.bounds[0]:g} and {self.bounds[1]:g}")
-        return self
-
-    @property
-    def measure(self) -> Unit:
-        """The file's unit."""
-        return UNITS[self.unit]
-
-    @property
-    def bounds(self) -> tuple[float, float]:
-        """The lowest and the highest possible value, in the file's unit."""
-        known = plausible(self.variable) or Plausible(unit="", lower=0, upper=0)
-        lower = self.measure.outward(known.lower) if self.lower is None else self.lower
-        upper = self.measure.outward(known.upper) if self.upper is None else self.upper
-        return lower, upper
-
-    @property
-    def jump(self) -> float | None:
-        """The most that may change in one step, in the file's unit."""
-        limit = self.rule.max_jump
-        return None if limit is None else self.measure.outward_step(limit)
-
-    @property
-    def rule(self) -> Plausible:
-        """What is possible, in the internal unit."""
-        known = plausible(self.variable) or Plausible(unit="", lower=0, upper=0)
-        jump, excepted = self.max_jump, self.stuck_except
-        return Plausible(
-            unit=self.measure.internal,
-            lower=self.measure.bound(self.bounds[0]),
-            upper=self.measure.bound(self.bounds[1]),
-            max_jump=known.max_jump if jump is None else self.measure.inward_step(jump),
-            stuck_days=known.stuck_days if self.stuck_days is None else self.stuck_days,
-            stuck_except=known.stuck_except
-            if excepted is None
-            else tuple(self.measure.bound(value) for value in excepted),
-        )
-
-
-class Derived(Strict):
-    """A variable that no column holds: the mean of others, a gap where one of them is a gap."""
-
-    mean_of: Annotated[tuple[VariableName, ...], Field(min_length=2)]
-
-
-class Limits(Strict):
-    """How much of one variable may be quarantined, or missing, before the batch is refused."""
-
-    max_quarantined: Share = 0.05
-    max_missing: Share = 0.2
+#: What the division into parts says of each of them; no key of a file.
+OF_PARTS = ("targets", "part")
 
 
 class Dataset(Strict):
     """What a dataset's file says, where it comes from, and when it is refused.
+
+    A declaration of several stations or targets is divided into parts (`parts`), each such a
+    dataset: `targets` are then all of the station's, `part` is what names this one behind the
+    name of the whole, such as `#berlin@wind_speed_10m_mean`.
 
     The same day twice. Within one file: equal rows count once; rows that differ quarantine the
     whole day, because nothing says which is right. Between files: the file whose observations
@@ -137,6 +47,7 @@ class Dataset(Strict):
     step: Step = "day"
     source: Source
     station: Place
+    station_column: Heading | None = None
     date: Heading = "date"
     date_format: Annotated[str | None, Field(description="strptime; ISO 8601 when unset")] = None
     missing: tuple[str, ...] = ("", "NA", "N/A", "NaN", "nan", "null", "None")
@@ -148,7 +59,10 @@ class Dataset(Strict):
     horizon: Annotated[int, Field(ge=1)] = 7
     max_age_days: Annotated[float | None, Field(gt=0)] = None
     refit: Annotated[bool, Field(description="train on all rows what was promoted")] = False
+    pooled: Annotated[bool, Field(description="train one model over all stations too")] = False
     limits: Limits = Limits()
+    targets: tuple[VariableName, ...] = ()
+    part: str = ""
 
     @field_validator("step", mode="before")
     @classmethod
@@ -161,8 +75,25 @@ class Dataset(Strict):
         if self.horizon > MOST_AHEAD[self.step]:
             most = f"a horizon of at most {MOST_AHEAD[self.step]} {self.step}s"
             raise ValueError(f"{most}, not {self.horizon}")
-        if self.step != "day" and self.source.kind == "open-meteo":
+        if self.source.kind == "open-meteo" and self.step != "day":
             raise ValueError("the step day with an open-meteo source, which asks for daily values")
+        if self.source.kind == "open-meteo" and self.station_column is not None:
+            raise ValueError("no station_column with an open-meteo source, which asks by position")
+        if self.station.label is not None and self.station_column is None:
+            raise ValueError("a station_column in which the label stands")
+        return self
+
+    @model_validator(mode="after")
+    def _nameable(self) -> Self:
+        if "--" in self.place.name:
+            raise ValueError(
+                f"a station's name without '--', the sign before a target; not {self.place.name}"
+            )
+        if len(self.model) > LONGEST_MODEL:
+            raise ValueError(
+                f"names of station and target that make a model's name of at most {LONGEST_MODEL} "
+                f"letters, not {self.model}"
+            )
         return self
 
     @model_validator(mode="after")
@@ -179,8 +110,9 @@ class Dataset(Strict):
                 f"target and covariates once each, among {', '.join(known)}; "
                 f"not {', '.join(chosen)}"
             )
-        if self.date in self.columns:
-            raise ValueError(f"the date column {self.date} beside the columns, not among them")
+        for key, heading in (("date", self.date), ("station", self.station_column)):
+            if heading in self.columns:
+                raise ValueError(f"the {key} column {heading} beside the columns, not among them")
         return self
 
     def _check_derived(self, name: str, rule: Derived, measured: list[str]) -> None:
@@ -195,6 +127,17 @@ class Dataset(Strict):
         return next(key for key, column in self.columns.items() if column.variable == variable)
 
     @property
+    def headings(self) -> tuple[str, ...]:
+        """The columns that a file must have: date, station where there is one, and the values."""
+        of_station = () if self.station_column is None else (self.station_column,)
+        return (self.date, *of_station, *self.columns)
+
+    @property
+    def label(self) -> str:
+        """The station's value in the station column."""
+        return self.station.label or self.place.name
+
+    @property
     def place(self) -> Station:
         """The station as the series carries it."""
         return Station(
@@ -202,7 +145,23 @@ class Dataset(Strict):
             latitude=self.station.latitude,
             longitude=self.station.longitude,
             timezone=self.station.timezone,
+            elevation=self.station.elevation,
         )
+
+    @property
+    def every_target(self) -> tuple[str, ...]:
+        """All targets of the station, the first one first."""
+        return self.targets or (self.target,)
+
+    @property
+    def further_target(self) -> str | None:
+        """The target where it is not the station's first."""
+        return None if self.target == self.every_target[0] else self.target
+
+    @property
+    def model(self) -> str:
+        """The name of the registered model."""
+        return climate_model(self.place.name, self.further_target)
 
     @property
     def step_length(self) -> timedelta:
@@ -242,7 +201,7 @@ class Dataset(Strict):
 
 
 def parse_dataset(text: str, where: str) -> Dataset:
-    """Read a dataset's declaration.
+    """Read the declaration of one station and one target.
 
     Args:
         text: TOML.
@@ -252,25 +211,54 @@ def parse_dataset(text: str, where: str) -> Dataset:
         DatasetInvalid: the text is not TOML, a key is unknown, missing or of the wrong type,
             or the parts contradict each other.
     """
+    return dataset_of(read_toml(text, where), where)
+
+
+def read_toml(text: str, where: str) -> dict[str, Any]:
+    """Read a declaration's keys, whatever they are.
+
+    Raises:
+        DatasetInvalid: the text is not TOML, or names what only a division into parts says.
+    """
     try:
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise DatasetInvalid(f"{where} is not TOML", expected="TOML", found=error) from error
+    for key in OF_PARTS:
+        if key in content:
+            raise unusable(where, key, "no such key", repr(content[key])[:200])
+    return content
+
+
+def dataset_of(content: dict[str, Any], where: str) -> Dataset:
+    """Check one station's declaration with one target; raises as `parse_dataset` does."""
     source = content.get("source")
     if isinstance(source, dict) and source.get("kind") == "open-meteo":
         content = {**OPEN_METEO_TERMS, **content}
+    return checked(Dataset, content, where)
+
+
+def checked(model: type[Declared], content: dict[str, Any], where: str) -> Declared:
+    """Check a declaration's keys against a strict model.
+
+    Raises:
+        DatasetInvalid: names the first key that is wrong, what was expected and found.
+    """
     try:
         # JSON is the form in which a strict model takes lists for tuples and text for dates.
-        return Dataset.model_validate_json(json.dumps(content, default=_written))
+        return model.model_validate_json(json.dumps(content, default=_written))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         path = ".".join(str(part) for part in first["loc"]) or "the declaration"
         found = first["input"]
-        raise DatasetInvalid(
-            f"{where}: {path} cannot be used",
-            expected=_expected(first["type"], first["msg"]),
-            found="a contradiction" if isinstance(found, dict) else repr(found)[:200],
-        ) from error
+        expected = _expected(first["type"], first["msg"])
+        said = "a contradiction" if isinstance(found, dict) else repr(found)[:200]
+        raise unusable(where, path, expected, said) from error
+
+
+def unusable(where: str, path: str, expected: str, found: str) -> DatasetInvalid:
+    """Return the refusal of a key of a declaration."""
+    return DatasetInvalid(f"{where}: {path} cannot be used", expected=expected, found=found)
 
 
 def _written(value: object) -> str:

@@ -89,7 +89,8 @@ def _check_rows(
     rows = reader.read(tables)
     examination.reasons += reader.reasons
     if not rows.steps.size:
-        examination.refuse("NO_ROWS", None, found="none", expected="rows with a readable date")
+        found, expected = _nothing(dataset, reader)
+        examination.refuse("NO_ROWS", None, found=found, expected=expected)
         return
     keeper = DayKeeper(dataset)
     grid = keeper.arrange(rows)
@@ -99,9 +100,17 @@ def _check_rows(
     examination.missing_days = int((~grid.present).sum())
     examination.frame = to_frame(dataset, grid.first, left.kept)
     examination.sketches = _sketches(dataset, examination, left)
-    _check_shares(dataset, sum(len(table.rows) for table in tables), grid, examination)
+    _check_shares(dataset, reader.rows_seen, grid, examination)
     _check_age(dataset, now, examination)
     _check_suite(dataset, examination)
+
+
+def _nothing(dataset: Dataset, reader: RowReader) -> tuple[str, str]:
+    """Return what was found in the place of rows, and what was expected."""
+    if dataset.station_column is None or reader.rows_seen:
+        return "none", "rows with a readable date"
+    others = ", ".join(sorted(reader.labels)) or "no row at all"
+    return shown(others, 200), f"rows with {dataset.label} as {dataset.station_column}"
 
 
 def to_frame(dataset: Dataset, first: int, kept: NDArray[np.float64]) -> pd.DataFrame:
@@ -185,7 +194,7 @@ def _judge(
     key = hashlib.sha256("".join((dataset.model_dump_json(), *files_sha256)).encode())
     variables = examination.frame.drop(columns="date", errors="ignore")
     return Admission(
-        dataset=dataset.name,
+        dataset=f"{dataset.name}{dataset.part}",
         series=series,
         accepted=int(variables.notna().any(axis="columns").sum()),
         quarantined=sum(reason.effect == "quarantined" for reason in reasons),
@@ -193,11 +202,15 @@ def _judge(
         reasons=tuple(reasons),
         step=dataset.step,
         verdict="refused" if series is None else "accepted",
-        report=reports / f"{dataset.name}-{key.hexdigest()[:16]}.html",
+        report=reports / f"{_file_name(dataset)}-{key.hexdigest()[:16]}.html",
         files_sha256=files_sha256,
         data_sha256=None if series is None else series.sha256,
         expectations=examination.expectations,
     )
+
+
+def _file_name(dataset: Dataset) -> str:
+    return f"{dataset.name}{dataset.part}".replace("#", "-").replace("@", "-")
 
 
 def _series(dataset: Dataset, examination: Examination) -> ClimateSeries:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from data_checks.columns import Column
 from data_checks.days import Grid, runs
-from data_checks.declaration import Column, Dataset
+from data_checks.declaration import Dataset
 from data_checks.rows import label_text
 from data_checks.signals import LONGEST_SPIKE, spikes, stuck
 from data_checks.units import UNITS, siblings

@@ -80,8 +80,7 @@ def decode(content: bytes, name: str, *, most_bytes: int = FILE_BYTES) -> str:
 
 def missing_columns(header: tuple[str, ...], dataset: Dataset) -> tuple[str, ...]:
     """Return the declared columns that a header does not have exactly once."""
-    declared = (dataset.date, *dataset.columns)
-    return tuple(column for column in declared if header.count(column) != 1)
+    return tuple(column for column in dataset.headings if header.count(column) != 1)
 
 
 def check_header(table: Table, dataset: Dataset) -> None:
@@ -93,7 +92,7 @@ def check_header(table: Table, dataset: Dataset) -> None:
     if missing_columns(table.header, dataset):
         raise SourceFormat(
             f"{table.name} has another header",
-            expected=f"each of {', '.join((dataset.date, *dataset.columns))} once",
+            expected=f"each of {', '.join(dataset.headings)} once",
             found=shown(", ".join(table.header), 200),
         )
     if not table.rows:

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -38,11 +38,17 @@ class Rows:
 
 
 class RowReader:
-    """Read the rows of a batch's files for one dataset, as of one moment."""
+    """Read the rows of a batch's files for one dataset, as of one moment.
+
+    In files of several stations only the rows with the dataset's own label are looked at:
+    `rows_seen` counts those, `labels` holds the others' labels.
+    """
 
     def __init__(self, dataset: Dataset, now: datetime) -> None:
         self.dataset = dataset
         self.reasons: list[Reason] = []
+        self.rows_seen = 0
+        self.labels: set[str] = set()
         self._newest = station_label(now, dataset)
         self._missing = frozenset(dataset.missing)
 
@@ -67,7 +73,7 @@ class RowReader:
         date_place = table.header.index(self.dataset.date)
         places = [table.header.index(heading) for heading in self.dataset.columns]
         rows: list[tuple[int, list[float]]] = []
-        for line, cells in table.rows:
+        for line, cells in self._own(table):
             where = f"{table.name[:12]} row {line}"
             if len(cells) != len(table.header):
                 expected = f"{len(table.header)} cells"
@@ -80,6 +86,17 @@ class RowReader:
                     )
                 )
         return rows
+
+    def _own(self, table: Table) -> Iterator[tuple[int, tuple[str, ...]]]:
+        """Yield the rows of the dataset's own station, by their label where the file has one."""
+        column = self.dataset.station_column
+        place = None if column is None else table.header.index(column)
+        for line, cells in table.rows:
+            if place is not None and (place >= len(cells) or cells[place] != self.dataset.label):
+                self.labels.update(cells[place : place + 1])
+                continue
+            self.rows_seen += 1
+            yield line, cells
 
     def _step(self, text: str, where: str) -> int | None:
         label = read_label(text, self.dataset.date_format)

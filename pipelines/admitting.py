@@ -1,7 +1,7 @@
 """The first steps of a retraining: land, admit, remember the station, cut into blocks."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +13,14 @@ from data_checks.rows import written_label
 from data_checks.verdict import Admission
 from forecasting.climate.series import ClimateSeries
 from forecasting.climate.windows import Blocks, WindowSpec
-from forecasting.errors import DataRefused, SeriesTooShort
+from forecasting.errors import DataRefused, SeriesTooShort, StationUnknown
 from forecasting.settings import Settings
 from forecasting.stores.stations import (
     RecentDays,
     StationCard,
     StationRecord,
     VariableCard,
+    read_station,
     write_station,
 )
 from pipelines.catalogue import find_dataset
@@ -71,12 +72,19 @@ def accept(settings: Settings, name: str, admission: Admission) -> str:
             found=first.found,
         )
     save_admission(settings.root, admission)
-    write_station(settings.root, station_record(dataset, admission.series, admission))
+    record = station_record(dataset, admission.series, admission)
+    write_station(settings.root, with_earlier(settings, record, dataset))
     return admission.data_sha256
 
 
 def station_record(dataset: Dataset, series: ClimateSeries, admission: Admission) -> StationRecord:
-    """Return what the API needs of a station: its card and its last admitted days."""
+    """Return what the API needs of a station: its card and its last admitted days.
+
+    It is the same for each target of the station, but for the admitted series that it names.
+    """
+    targets = dataset.every_target
+    declared = {variable.name: VariableCard(**asdict(variable)) for variable in series.variables}
+    ordered = (*targets, *(name for name in declared if name not in targets))
     first = max(0, len(series) - max(RECENT_STEPS, dataset.history))
     recent = series.rows(first, len(series))
     time = tuple(_label(recent, position) for position in range(len(recent)))
@@ -88,14 +96,16 @@ def station_record(dataset: Dataset, series: ClimateSeries, admission: Admission
             latitude=series.station.latitude,
             longitude=series.station.longitude,
             timezone=series.station.timezone,
-            target=series.target,
-            variables=tuple(VariableCard(**asdict(variable)) for variable in series.variables),
+            target=targets[0],
+            variables=tuple(declared[name] for name in ordered),
             step_seconds=int(series.step.total_seconds()),
             history=dataset.history,
             horizon=dataset.horizon,
             licence=dataset.licence,
             attribution=dataset.attribution,
             max_age_days=dataset.max_age_days,
+            targets=targets,
+            elevation=series.station.elevation,
         ),
         recent=RecentDays(
             data_sha256=series.sha256,
@@ -108,8 +118,24 @@ def station_record(dataset: Dataset, series: ClimateSeries, admission: Admission
                 name: tuple(label for label in time if (name, label) in refused)
                 for name in series.names
             },
+            series={series.target: series.sha256},
         ),
     )
+
+
+def with_earlier(settings: Settings, record: StationRecord, dataset: Dataset) -> StationRecord:
+    """Keep, in a record that one target's admission has made, what the others' have said.
+
+    The days are the newest; a target that was not admitted again keeps its earlier series.
+    """
+    try:
+        earlier = read_station(settings.root, record.card.name)
+    except StationUnknown:
+        return record
+    series = {**earlier.recent.series, **record.recent.series}
+    series = {name: series[name] for name in dataset.every_target if name in series}
+    first = series.get(record.card.target, record.recent.data_sha256)
+    return replace(record, recent=replace(record.recent, data_sha256=first, series=series))
 
 
 def refused_labels(admission: Admission) -> set[tuple[str | None, str | None]]:
@@ -142,5 +168,6 @@ def divide(settings: Settings, name: str, data_sha256: str, preset: str, seed: i
         window=window,
         blocks=Blocks.of(len(series), window),
         refit=dataset.refit,
+        further_target=dataset.further_target,
     )
     return open_workspace(settings.root, plan)

@@ -4,26 +4,34 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from prefect import State, Task, flow, task, unmapped
+from prefect import State, Task, flow, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.client.schemas import TaskRun
 from prefect.events import emit_event
-from prefect.futures import PrefectFuture
 from prefect.task_runners import ThreadPoolTaskRunner
 
+from forecasting.climate.pooling import GLOBAL
 from forecasting.climate.recipe import SEED, recipe_of
 from forecasting.errors import GatecastError, SourceUnavailable
 from forecasting.settings import load_settings
 from pipelines import admitting, explaining, judging, promotion, recording, refitting
-from pipelines.catalogue import find_dataset
+from pipelines.catalogue import find_dataset, part_names
+from pipelines.courses import Course, Outcome, Shared, courses, outcome, to_pool
 from pipelines.fitting import FittingFailed, fit_beside
+from pipelines.pooled import Arranged, arrange
 from pipelines.progress import watching
-from pipelines.workspace import close_workspace, only_run, read_plan
+from pipelines.sources.landing import require_told_apart, shared_source
+from pipelines.workspace import close_workspace, read_plan
 
 
 def source_was_away(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:  # noqa: ARG001 - Prefect's signature
     """Say whether landing may be tried again: a wrong file stays wrong."""
     return isinstance(state.result(raise_on_failure=False), SourceUnavailable)
+
+
+def artifact_key(kind: str, model: str) -> str:
+    """Return a key as Prefect takes it: lower-case letters, digits and dashes."""
+    return f"{kind}-{model.removeprefix('climate-')}".replace("_", "-")
 
 
 @task(
@@ -43,7 +51,7 @@ def admit(dataset: str, files: Sequence[str], run_id: str) -> str:
     settings = load_settings()
     admission = admitting.admit_files(settings, dataset, files)
     create_markdown_artifact(
-        key=f"data-{find_dataset(dataset).place.name}".replace("_", "-"),
+        key=artifact_key("data", find_dataset(dataset).model),
         markdown=recording.data_verdict(admission),
         description="verdict of the data checks",
     )
@@ -57,10 +65,24 @@ def split(dataset: str, data_sha256: str, preset: str, seed: int) -> str:
     return str(admitting.divide(load_settings(), dataset, data_sha256, preset, seed))
 
 
-@task(task_run_name="fit-{cell}")
-def fit(folder: str, cell: str) -> str:
+@task
+def pool(folders: Sequence[str]) -> Arranged | None:
+    """Share out one target's stations for a global candidate, where they can be pooled."""
+    return arrange(load_settings().root, [Path(folder) for folder in folders])
+
+
+@task(task_run_name="fit-{label}{cell}")
+def fit(folder: str, cell: str, label: str = "") -> str:
     """Train one candidate in a process of its own; returns its folder."""
-    return str(fit_beside(load_settings(), Path(folder), cell, watching.get()))
+    watch = watching.get()
+    return str(
+        fit_beside(
+            load_settings(),
+            Path(folder),
+            cell,
+            lambda told: watch({**told, "cell": f"{label}{cell}"}),
+        )
+    )
 
 
 @task
@@ -73,7 +95,7 @@ def judge(folder: str, candidates: Sequence[str], run_id: str) -> str:
     judging.write_judgement(path, judgement)
     recording.log_judgement(settings, run_id, path, judgement)
     create_table_artifact(
-        key=f"leaderboard-{read_plan(path).station}".replace("_", "-"),
+        key=artifact_key("leaderboard", read_plan(path).model),
         table=recording.leaderboard(judgement),
         description="errors on the gate block, best first",
     )
@@ -107,7 +129,7 @@ def promote(folder: str, version: int | None, run_id: str) -> dict[str, Any]:
     if decision.promoted:
         explaining.log_candidate(settings, run_id, path, judgement)
     create_markdown_artifact(
-        key=f"decision-{read_plan(path).station}".replace("_", "-"),
+        key=artifact_key("decision", read_plan(path).model),
         markdown=recording.decision_markdown(judgement, decision),
         description="decision of the gate",
     )
@@ -130,24 +152,96 @@ def retrain_climate(
     preset: str = "default",
     seed: int = SEED,
 ) -> dict[str, Any]:
-    """Train, judge and perhaps promote one station's forecaster; returns the decision."""
-    settings = load_settings()
-    station = find_dataset(dataset).place.name
-    recipe = recipe_of(preset)
-    with only_run(settings, station), recording.parent_run(settings, station, preset, seed) as run:
-        files = land(dataset, csv)
-        data_sha256 = admit(dataset, files, run)
-        folder = split(dataset, data_sha256, preset, seed)
-        candidates = fitted(fit.map(unmapped(folder), list(recipe.cells)))
-        judge(folder, candidates, run)
-        refit(folder, run)
-        version = publish(folder, run)
-        decision = promote(folder, version, run)
-        close_workspace(Path(folder))
-    return decision
+    """Train, judge and perhaps promote a forecaster for each station and target.
+
+    Returns the decision; of several stations or targets `decisions`, `refused` and `promoted`.
+    """
+    settings, recipe = load_settings(), recipe_of(preset)
+    parts = part_names(dataset)
+    require_told_apart(list(parts.values()), csv)
+    with courses(settings, parts, preset, seed) as under_way:
+        begin(under_way, csv, preset, seed)
+        going = [course for course in under_way if course.goes_on]
+        trainings, folders = pooled(going, recipe.cells)
+        for course in going:
+            trainings[course.name] += trained(course, recipe.cells)
+        for course in going:
+            with course:
+                decide(course, trainings[course.name])
+        for folder in folders:
+            close_workspace(folder)
+        tell_refusals(under_way)
+        return outcome(under_way)
 
 
-def fitted(futures: Sequence[PrefectFuture[str]]) -> list[str]:
+def begin(under_way: Sequence[Course], csv: Sequence[str], preset: str, seed: int) -> None:
+    """Land each source once, admit every part, cut it into blocks."""
+    landed: dict[str, list[str] | GatecastError] = {}
+    for course in under_way:
+        with course:
+            key = shared_source(course.dataset)
+            if key not in landed:
+                landed[key] = landed_or_refused(course.name, csv)
+            files = landed[key]
+            if isinstance(files, GatecastError):
+                raise files
+            data_sha256 = admit(course.name, files, course.run)
+            course.folder = split(course.name, data_sha256, preset, seed)
+
+
+def landed_or_refused(name: str, csv: Sequence[str]) -> list[str] | GatecastError:
+    """Land a source, or return why not: it is asked once for all parts that share it."""
+    try:
+        return land(name, csv)
+    except GatecastError as error:
+        return error
+
+
+def pooled(
+    going: Sequence[Course], cells: Sequence[str]
+) -> tuple[dict[str, list[Outcome]], list[Path]]:
+    """Start the global candidates of each target; returns them by part, and the pools' folders."""
+    trainings: dict[str, list[Outcome]] = {course.name: [] for course in going}
+    pools = [arranged for folders in to_pool(going) if (arranged := pool(folders)) is not None]
+    for arranged in pools:
+        for cell in (f"{GLOBAL}{each}" for each in cells):
+            training = fit.submit(str(arranged.folder), cell, arranged.label)
+            for course in going:
+                if Path(course.folder) in arranged.plans:
+                    own = str(Path(course.folder) / cell)
+                    trainings[course.name].append(Shared(training=training, folder=own))
+    return trainings, [arranged.folder for arranged in pools]
+
+
+def trained(course: Course, cells: Sequence[str]) -> list[Outcome]:
+    """Start the training of a part's own candidates."""
+    label = "" if course.alone else f"{read_plan(Path(course.folder)).label} "
+    return [fit.submit(course.folder, cell, label) for cell in cells]
+
+
+def decide(course: Course, trainings: Sequence[Outcome]) -> None:
+    """Judge a part's candidates and promote the best one if it has earned it."""
+    folder, run = course.folder, course.run
+    judge(folder, fitted(trainings), run)
+    refit(folder, run)
+    version = publish(folder, run)
+    course.decision = promote(folder, version, run)
+    close_workspace(Path(folder))
+    course.stack.close()
+
+
+def tell_refusals(under_way: Sequence[Course]) -> None:
+    """Let an operator's automations hear of each part that came to no decision."""
+    for course in under_way:
+        if course.error is not None:
+            emit_event(
+                event="gatecast.part-refused",
+                resource={"prefect.resource.id": f"gatecast.model.{course.dataset.model}"},
+                payload=course.refusal(),
+            )
+
+
+def fitted(futures: Sequence[Outcome]) -> list[str]:
     """Wait for all candidates; one that failed leaves the others in the running.
 
     Raises:

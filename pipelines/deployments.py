@@ -10,7 +10,7 @@ from prefect.schedules import Cron, Schedule
 from prefect.types.entrypoint import EntrypointType
 
 from forecasting.errors import GatecastError
-from pipelines.catalogue import find_dataset, resolved
+from pipelines.catalogue import find_parts, resolved
 from pipelines.climate import retrain_climate
 
 
@@ -23,12 +23,12 @@ class ScheduleInvalid(GatecastError):
 def deployments(
     names: Sequence[str], *, cron: str, timezone: str | None, preset: str
 ) -> list[RunnerDeployment]:
-    """Return a deployment a dataset.
+    """Return a deployment a dataset, whatever number of stations and targets it has.
 
     Args:
         names: shipped datasets or paths of TOML files.
         cron: five cron fields.
-        timezone: IANA time zone of the fields; the station's own when None.
+        timezone: IANA time zone of the fields; the (first) station's own when None.
         preset: which preset is trained.
 
     Raises:
@@ -37,13 +37,15 @@ def deployments(
     """
     made: list[RunnerDeployment] = []
     for name in names:
-        dataset = find_dataset(name)
+        parts = find_parts(name)
+        dataset = parts[0]
+        stations = list(dict.fromkeys(part.place.name for part in parts))
         deployment = retrain_climate.to_deployment(
-            name=f"retrain-{dataset.place.name}",
+            name=f"retrain-{stations[0] if len(stations) == 1 else dataset.name}",
             schedule=schedule_of(cron, timezone or dataset.place.timezone),
             parameters={"dataset": resolved(name), "preset": preset},
             description=f"Scheduled retraining of {dataset.title or dataset.name}",
-            tags=["climate", dataset.place.name],
+            tags=["climate", *stations],
             # A tick that finds the last run unfinished is dropped, not queued behind it.
             concurrency_limit=ConcurrencyLimitConfig(
                 limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW

@@ -13,6 +13,7 @@ from forecasting.settings import Settings
 from forecasting.stores.published import ModelCard
 from forecasting.stores.registry.versions import Registration
 from pipelines.judging import Judgement
+from pipelines.pooled import is_global
 from pipelines.workspace import Plan
 
 #: Longest value of a tag in the registry.
@@ -43,6 +44,8 @@ def registration_of(
         *leaderboard_rows(judgement),
         f"## Skill horizon: {verdict.skill_horizon} of {card.horizon} leads",
         "The last lead up to which it errs less than climatology and damped persistence.",
+        f"## Pinball loss at held-out origins ({card.unit}), by which it was chosen",
+        *candidate_rows(judgement),
         "## Checks of the gate",
         *check_rows(verdict),
         "## Beside the rivals, lead by lead (Diebold-Mariano, one-sided p, Holm)",
@@ -55,6 +58,7 @@ def registration_of(
             f"one ONNX graph in {card.unit}; reads {card.history} steps of "
             + ", ".join(card.variables)
         ),
+        *shared_rows(judgement),
         (
             f"- blended by {judgement.blend['stacked_origins']} held-out origins, intervals "
             f"calibrated on {judgement.blend['calibrated_origins']} that no early stop saw either"
@@ -70,11 +74,13 @@ def registration_of(
     tags = verdict_tags(verdict) | {
         "station": plan.station,
         "cell": card.cell,
+        "kind": "global" if is_global(card.cell) else "local",
         "preset": plan.preset,
         "seed": str(plan.seed),
         "data_sha256": plan.data_sha256,
         "trained_through": card.trained_through,
     }
+    tags |= {f"held_out.{cell}": f"{loss:.4f}" for cell, loss in judgement.losses.items()}
     return Registration(description=_paragraphs(lines), tags=tags)
 
 
@@ -145,6 +151,27 @@ def blend_rows(judgement: Judgement) -> list[str]:
             for near, far in zip(blend["near"], blend["far"], strict=True)
         ]
         rows.append(f"| {column.replace('_', ' ')} | " + " | ".join(shares) + " |")
+    return rows
+
+
+def shared_rows(judgement: Judgement) -> list[str]:
+    """Return with which stations the chosen candidate shares its weights, where it does."""
+    if not judgement.stations:
+        return []
+    row = (
+        f"- weights shared by {', '.join(judgement.stations)}: trained on rows of all of them from "
+        "before the first of their gate blocks; scale, climatology, regressions, blend and "
+        "intervals are this station's own"
+    )
+    return [row]
+
+
+def candidate_rows(judgement: Judgement) -> list[str]:
+    """Return every candidate's kind and loss at held-out origins, best first, as Markdown."""
+    rows = ["| candidate | trained on | pinball loss |", "|---|---|---|"]
+    for cell, loss in sorted(judgement.losses.items(), key=lambda entry: entry[1]):
+        kind = "several stations" if is_global(cell) else "this station"
+        rows.append(f"| {cell} | {kind} | {loss:.4f} |")
     return rows
 
 

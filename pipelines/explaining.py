@@ -19,7 +19,7 @@ from forecasting.settings import Settings
 from forecasting.stores.published import GRAPH, read_card
 from forecasting.stores.registry.aliases import CHAMPION
 from forecasting.stores.registry.versions import Version, connect, fetch, resolve, store_errors
-from forecasting.stores.stations import read_station
+from forecasting.stores.stations import climate_model, read_station
 from forecasting.training.loop import one_thread
 from pipelines import tracking
 from pipelines.explanation_plot import plot_explanation
@@ -40,7 +40,7 @@ def find_version(client: MlflowClient, name: str) -> Version:
     """
     if "/" in name or "@" in name:
         return resolve(client, name)
-    model = name if name.startswith("climate-") else f"climate-{name}"
+    model = name if name.startswith("climate-") else climate_model(name)
     return resolve(client, f"{model}@{CHAMPION}")
 
 
@@ -65,7 +65,7 @@ def explain_version(
         files = fetch(client, version.model, version.version, Path(scratch))
         card = read_card(files)
         record = read_station(settings.root, card.station)
-        series = load_admitted(settings.root, record.recent.data_sha256)
+        series = load_admitted(settings.root, record.data_of(card.target))
         if series.names != card.variables or series.target != card.target:
             raise ModelInvalid(
                 f"{version.name} does not read what {card.station} has now",

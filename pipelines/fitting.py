@@ -61,14 +61,14 @@ def fit_beside(
 
 
 def main(arguments: list[str]) -> int:
-    """Train the members of one cell one after the other."""
+    """Train the members of one candidate one after the other."""
     from forecasting.training.loop import one_thread  # noqa: PLC0415 - torch takes seconds
-    from pipelines.workspace import read_plan  # noqa: PLC0415 - torch takes seconds
+    from pipelines.pooled import homes_of, work_of  # noqa: PLC0415 - torch takes seconds
 
     root, folder, cell = Path(arguments[0]), Path(arguments[1]), arguments[2]
     one_thread()
     try:
-        fitting = read_plan(folder).fitting(root, cell)
+        fitting = work_of(root, folder, cell)
         histories = {}
         for position, seed in enumerate(fitting.recipe.seeds(fitting.seed)):
 
@@ -78,7 +78,8 @@ def main(arguments: list[str]) -> int:
             fit = fitting.fit_member(seed, folder / cell, tell)
             histories[str(seed)] = asdict(fit)
             _say({"cell": cell, "done": position + 1})
-        write_json(folder / cell / "history.json", histories)
+        for home in homes_of(fitting, folder / cell):
+            write_json(home / "history.json", histories)
     except GatecastError as error:
         _say({REFUSAL: error.to_json()})
         return 1

@@ -15,6 +15,7 @@ from data_checks.admissions import load_admitted
 from forecasting.climate.assembling import Assembly, assemble
 from forecasting.climate.backtest import Scores
 from forecasting.climate.candidate import Champion, Trial
+from forecasting.climate.choosing import shared_losses
 from forecasting.climate.export import GraphForecaster, write_graph
 from forecasting.climate.gate import Verdict, judge
 from forecasting.climate.members import write_members
@@ -28,6 +29,7 @@ from forecasting.stores.registry.aliases import CHAMPION, alias_of
 from forecasting.stores.registry.versions import connect, fetch, store_errors
 from forecasting.training.loop import one_thread
 from pipelines import plots, tracking
+from pipelines.pooled import fitting_of, is_global, pooled_stations
 from pipelines.workspace import Plan, read_plan
 
 JUDGEMENT = "judgement.json"
@@ -37,9 +39,11 @@ JUDGEMENT = "judgement.json"
 class Judgement:
     """The chosen candidate, its verdict, and how all candidates stood.
 
-    `losses` are the pinball losses at held-out origins by which it was chosen; `blend` says how
+    `losses` are the pinball losses by which it was chosen, at the origins that every candidate
+    held out; `blend` says how
     it mixes members and rivals, and on how many origins that and its intervals rest;
-    `leaderboard` the scores on the gate block; `runs` the MLflow run of each candidate.
+    `leaderboard` the scores on the gate block; `runs` the MLflow run of each candidate;
+    `stations` those that share its weights, where it is a global one.
     """
 
     cell: str
@@ -50,6 +54,7 @@ class Judgement:
     runs: dict[str, str]
     parameters: int
     champion: int | None
+    stations: tuple[str, ...] = ()
 
 
 def trial_of(settings: Settings, plan: Plan) -> Trial:
@@ -75,7 +80,7 @@ def judge_candidates(
     trial = trial_of(settings, plan)
     client = connect(settings)
     assemblies = {path.name: export_candidate(settings, plan, path) for path in candidates}
-    losses = {cell: assembly.loss for cell, assembly in assemblies.items()}
+    losses = shared_losses({cell: each.losses for cell, each in assemblies.items()})
     chosen = min(losses, key=lambda cell: losses[cell])
     if not math.isfinite(losses[chosen]):
         raise Diverged(
@@ -100,12 +105,13 @@ def judge_candidates(
         runs=runs,
         parameters=trainable(assemblies[chosen].blend),
         champion=champion,
+        stations=pooled_stations(folder) if is_global(chosen) else (),
     )
 
 
 def export_candidate(settings: Settings, plan: Plan, path: Path) -> Assembly:
     """Blend a candidate's members and write its graph and weights beside them."""
-    assembly = assemble(plan.fitting(settings.root, path.name), path)
+    assembly = assemble(fitting_of(settings.root, plan, path), path)
     series = load_admitted(settings.root, plan.data_sha256)
     write_graph(assembly.blend, plan.window, len(series.variables), path / GRAPH)
     write_members(assembly.blend, path / WEIGHTS)
@@ -167,8 +173,8 @@ def log_candidate(
     """Open a candidate's run and log its parameters and every epoch of every member."""
     with store_errors():
         experiment = client.get_run(parent).info.experiment_id
-    run_id = tracking.start_run(client, experiment, f"{plan.station} {path.name}", parent=parent)
-    fitting = plan.fitting(settings.root, path.name)
+    run_id = tracking.start_run(client, experiment, f"{plan.label} {path.name}", parent=parent)
+    fitting = fitting_of(settings.root, plan, path)
     tracking.log_params(client, run_id, fitting.parameters())
     tracking.set_tags(
         client,

@@ -16,6 +16,7 @@ from mlflow import MlflowClient
 from data_checks.admissions import load_admitted
 from forecasting.climate.export import GraphForecaster
 from forecasting.climate.gate import Verdict
+from forecasting.climate.recipe import recipe_of
 from forecasting.climate.refit import RefitVerdict
 from forecasting.errors import ModelOutputInvalid
 from forecasting.settings import Settings
@@ -126,7 +127,7 @@ def card_of(settings: Settings, plan: Plan, judgement: Judgement, run_id: str) -
         levels=trial.levels,
         step_seconds=int(series.step.total_seconds()),
         cell=judgement.cell,
-        members=plan.fitting(settings.root, judgement.cell).recipe.members,
+        members=recipe_of(plan.preset).members,
         parameters=judgement.parameters,
         trained_through=trial.trained_through,
         data_sha256=plan.data_sha256,

@@ -16,8 +16,15 @@ from forecasting.climate.backtest import Scores, skill
 from forecasting.climate.gate import Verdict
 from forecasting.settings import Settings
 from forecasting.stores.registry.versions import connect, store_errors
+from forecasting.stores.stations import climate_model
 from pipelines import tracking
-from pipelines.describing import check_rows, leaderboard_rows, season_rows, significance_rows
+from pipelines.describing import (
+    candidate_rows,
+    check_rows,
+    leaderboard_rows,
+    season_rows,
+    significance_rows,
+)
 from pipelines.judging import JUDGEMENT, Judgement
 from pipelines.promotion import Decision, tag_decision
 from pipelines.workspace import PLAN
@@ -27,13 +34,21 @@ VERDICT = "verdict.json"
 
 
 @contextmanager
-def parent_run(settings: Settings, station: str, preset: str, seed: int) -> Iterator[str]:
+def parent_run(
+    settings: Settings, station: str, preset: str, seed: int, further_target: str | None = None
+) -> Iterator[str]:
     """Open the parent run of a retraining and close it as finished or failed; gives its id."""
     client = connect(settings)
-    experiment = tracking.experiment_of(client, settings, f"climate-{station}")
-    run_id = tracking.start_run(client, experiment, f"retrain {station} {preset}")
+    model = climate_model(station, further_target)
+    experiment = tracking.experiment_of(client, settings, model)
+    run_id = tracking.start_run(
+        client, experiment, f"retrain {model.removeprefix('climate-')} {preset}"
+    )
+    params = {"preset": preset, "seed": seed, "station": station}
     try:
-        tracking.log_params(client, run_id, {"preset": preset, "seed": seed, "station": station})
+        tracking.log_params(
+            client, run_id, params | ({"target": further_target} if further_target else {})
+        )
         yield run_id
     except BaseException as error:
         tracking.set_tags(client, run_id, {"error": f"{type(error).__name__}: {error}"[:5000]})
@@ -154,6 +169,7 @@ def decision_markdown(judgement: Judgement, decision: Decision) -> str:
     verdict = decision.verdict
     tables = (
         check_rows(verdict),
+        candidate_rows(judgement),
         leaderboard_rows(judgement),
         significance_rows(verdict),
         season_rows(verdict),
@@ -174,6 +190,7 @@ def decision_json(judgement: Judgement, decision: Decision, run_id: str) -> dict
         "verdict": verdict_json(decision.verdict),
         "refit": None if decision.refit is None else asdict(decision.refit),
         "cell": judgement.cell,
+        "held_out": finite(judgement.losses),
         "metrics": metrics_json(decision.verdict),
     }
 

@@ -15,12 +15,19 @@ from forecasting.stores.published import GRAPH
 from forecasting.stores.registry.versions import connect, store_errors
 from pipelines.fitting import fit_beside
 from pipelines.judging import Judgement, export_candidate, trial_of
+from pipelines.pooled import is_global
 from pipelines.progress import Watch
 from pipelines.tracking import set_tags
 from pipelines.workspace import PLAN, Plan, read_plan
 
 #: The folder beside the candidates in which one is trained on all rows, and what came of it.
 REFIT, OUTCOME = "refit", "refit.json"
+
+
+class RefitImpossible(GatecastError):
+    """The candidate is of a kind that is not trained again on all rows."""
+
+    code = "REFIT_IMPOSSIBLE"
 
 
 def refit_candidate(
@@ -35,6 +42,7 @@ def refit_candidate(
     if not plan.refit or not judgement.verdict.promoted:
         return None
     try:
+        _require_own(judgement.cell)
         path = _fit(settings, folder, judgement.cell, watch)
     except GatecastError as error:
         sentence = f"The refit on all rows was refused: {error.code}: {error}"
@@ -48,6 +56,20 @@ def refit_candidate(
     with store_errors():
         client.log_artifact(run_id, str(folder / OUTCOME))
     return verdict
+
+
+def _require_own(cell: str) -> None:
+    """Refuse a candidate of several stations: its refit would be a training of all of them.
+
+    Raises:
+        RefitImpossible: its weights are shared.
+    """
+    if is_global(cell):
+        raise RefitImpossible(
+            "a global candidate is not trained again for one of its stations",
+            expected="a station's own candidate",
+            found=cell,
+        )
 
 
 def _fit(settings: Settings, folder: Path, cell: str, watch: Watch) -> Path:

@@ -13,7 +13,7 @@ from forecasting.errors import PromotionRefused
 from forecasting.settings import Settings
 from forecasting.stores.published import GRAPH, read_card
 from forecasting.stores.registry.versions import Version, fetch
-from forecasting.stores.stations import read_station
+from forecasting.stores.stations import climate_model, read_station
 from forecasting.training.loop import one_thread
 from pipelines.explaining import log_explanation
 from pipelines.judging import judge_against_champion
@@ -35,11 +35,11 @@ def promote_again(
     one_thread()
     files = fetch(client, version.model, version.version, scratch)
     card = read_card(files)
-    if card.model != f"climate-{card.station}":
+    if card.model not in (climate_model(card.station), climate_model(card.station, card.target)):
         raise PromotionRefused(
             f"{version.model} is never promoted", expected="a station's own model", found=card.model
         )
-    data_sha256 = read_station(settings.root, card.station).recent.data_sha256
+    data_sha256 = read_station(settings.root, card.station).data_of(card.target)
     series = load_admitted(settings.root, data_sha256)
     window = WindowSpec(history=card.history, horizon=card.horizon)
     trial = Trial(

@@ -17,6 +17,7 @@ from forecasting.climate.windows import Blocks, WindowSpec
 from forecasting.errors import AlreadyRunning
 from forecasting.settings import Settings
 from forecasting.stores.files import safe_name, write_json
+from forecasting.stores.stations import climate_model
 
 PLAN = "plan.json"
 
@@ -25,7 +26,8 @@ PLAN = "plan.json"
 class Plan:
     """What one retraining does; equal plans share a folder, so a killed one is resumed.
 
-    `refit` asks for what is promoted to be trained on all rows as well.
+    `refit` asks for what is promoted to be trained on all rows as well; `further_target` is
+    the target where it is not the station's first.
     """
 
     station: str
@@ -35,11 +37,17 @@ class Plan:
     window: WindowSpec
     blocks: Blocks
     refit: bool = False
+    further_target: str | None = None
 
     @property
     def model(self) -> str:
         """The registered model's name."""
-        return f"climate-{self.station}"
+        return climate_model(self.station, self.further_target)
+
+    @property
+    def label(self) -> str:
+        """What tells the plan from those of other stations and targets, for people."""
+        return " ".join(filter(None, (self.station, self.further_target)))
 
     @property
     def key(self) -> str:

@@ -1,7 +1,7 @@
-"""Put a forecast into Open-Meteo's form; keep the encoded answers to the usual question."""
+"""Put a forecast, a model and a station into the form in which the API answers."""
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -10,9 +10,7 @@ from numpy.typing import NDArray
 
 from forecasting.stores.published import ModelCard, Pointer
 from forecasting.stores.stations import StationRecord
-from serving.champions import Champions, model_name
-from serving.history import DAY_SECONDS, History, label_of, recent_history
-from serving.records import Records
+from serving.history import DAY_SECONDS, History, label_of
 from serving.refusals import Fault, RequestRefused
 from serving.runtime import Forecaster
 
@@ -100,13 +98,22 @@ def station_answer(record: StationRecord, live_models: Collection[str]) -> dict[
         "latitude": card.latitude,
         "longitude": card.longitude,
         "timezone": card.timezone,
-        "target": card.target,
-        "unit": next(each.unit for each in card.variables if each.name == card.target),
+        "elevation": card.elevation,
+        **_target_answer(record, card.target, live_models),
+        "targets": [_target_answer(record, each, live_models) for each in card.every_target],
         "last_observed": record.recent.time[-1] if record.recent.time else None,
-        "has_champion": model_name(card.name) in live_models,
         "licence": card.licence,
         "attribution": card.attribution,
     }
+
+
+def _target_answer(
+    record: StationRecord, target: str, live_models: Collection[str]
+) -> dict[str, Any]:
+    """Return a target of a station with its unit, and whether it can be forecast now."""
+    units = {each.name: each.unit for each in record.card.variables}
+    live = record.card.model(target) in live_models
+    return {"target": target, "unit": units[target], "has_champion": live}
 
 
 def model_answer(record: StationRecord, forecaster: Forecaster) -> dict[str, Any]:
@@ -126,6 +133,7 @@ def model_answer(record: StationRecord, forecaster: Forecaster) -> dict[str, Any
         "cell": card.cell,
         "members": card.members,
         "parameters": card.parameters,
+        "targets": list(record.card.every_target),
     }
 
 
@@ -164,59 +172,31 @@ def forecast_answer(
     }
 
 
+def merged(answers: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Join the answers for several targets of one station: the others' columns go to the first.
+
+    `model` stays the first target's; `models` has each by its target. Where one looks less far
+    ahead, all end with it.
+    """
+    block = "daily" if "daily" in answers[0] else "hourly"
+    steps = min(len(answer[block]["time"]) for answer in answers)
+    columns = {name: each for answer in answers for name, each in answer[block].items()}
+    units = {name: each for answer in answers for name, each in answer[f"{block}_units"].items()}
+    models = {}
+    for answer in answers:
+        _, target = list(answer[block])[:2]  # the time, then the median under the target's name
+        models[target] = answer["model"]
+    return {
+        **answers[0],
+        f"{block}_units": units,
+        block: {name: each[:steps] for name, each in columns.items()},
+        "models": models,
+    }
+
+
 def encode(answer: dict[str, Any]) -> bytes:
     """Return the answer as compact JSON; refuses NaN, which JSON does not have."""
     return json.dumps(answer, allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-class Answers:
-    """The encoded answers from the stations' own days, computed once per champion and record.
-
-    An entry counts only for the very forecaster and record it was made from, so that a swap
-    or a new day needs no clearing: the next request makes the entry anew.
-
-    Args:
-        records: the stations.
-        champions: their live models.
-    """
-
-    def __init__(self, records: Records, champions: Champions) -> None:
-        self._records = records
-        self._champions = champions
-        self._kept: dict[tuple[str, Reach], tuple[StationRecord, Forecaster, bytes]] = {}
-
-    def parts(self, station: str) -> tuple[StationRecord, Forecaster]:
-        """Return a station's record and champion.
-
-        Raises:
-            StationUnknown: no such station has been admitted.
-            NoChampion: it has no promoted model.
-        """
-        record = self._records.of(station)
-        return record, self._champions.of(model_name(record.card.name))
-
-    def kept(self, station: str, days: int | None, hours: int | None = None) -> bytes | None:
-        """Return the encoded answer if it has been computed; raises as `parts` does."""
-        record, forecaster = self.parts(station)
-        entry = self._kept.get((station, Reach(days=days, hours=hours)))
-        if entry is None or entry[0] is not record or entry[1] is not forecaster:
-            return None
-        return entry[2]
-
-    def compute(self, station: str, days: int | None, hours: int | None = None) -> bytes:
-        """Compute, keep and return the encoded answer.
-
-        Raises:
-            RequestRefused: as `Reach.steps`.
-            StationUnobserved: the station's own days are not enough.
-            ModelOutputInvalid: the forecast is not finite or not in order.
-        """
-        record, forecaster = self.parts(station)
-        reach = Reach(days=days, hours=hours)
-        history = recent_history(record, forecaster.card)
-        encoded = encode(forecast_answer(record, forecaster, history, reach))
-        self._kept[station, reach] = (record, forecaster, encoded)
-        return encoded
 
 
 def _columns(card: ModelCard, quantiles: NDArray[np.float64]) -> dict[str, list[float]]:

@@ -38,11 +38,6 @@ class _Failure:
     retry_at: float
 
 
-def model_name(station: str) -> str:
-    """Return the name of a station's climate model."""
-    return f"{PREFIX}{station}"
-
-
 class Champions:
     """The live forecaster per model, kept in step with the published pointers.
 

@@ -14,10 +14,10 @@ from forecasting.stores.files import write_bytes
 from forecasting.stores.published import read_pointer, version_folder
 from forecasting.stores.stations import read_station
 from serving.answers import Reach, forecast_answer, values_of
-from serving.champions import model_name
 from serving.chart import fan_chart
 from serving.history import recent_history
 from serving.runtime import Forecaster
+from serving.selection import require_targets
 from serving.settings import load_serving_settings
 
 #: Longest wait for the requests in flight when the process is told to end.
@@ -52,6 +52,7 @@ def serve(*, host: str | None = None, port: int | None = None) -> None:
 def forecast(
     name: str = "seattle",
     *,
+    target: str | None = None,
     days: int | None = None,
     hours: int | None = None,
     svg: Path | None = None,
@@ -61,6 +62,7 @@ def forecast(
 
     Args:
         name: the station.
+        target: what is forecast, where the station has several targets; its first when left out.
         days: how many days; the model's whole horizon when left out.
         hours: the same in hours, for a station of hours.
         svg: also draw the forecast after the last observed days into this file.
@@ -69,18 +71,20 @@ def forecast(
     Raises:
         StationUnknown: no such station has been admitted.
         NoChampion: it has no promoted model.
-        RequestRefused: the model does not forecast so far.
+        RequestRefused: the model does not forecast so far, or not that target.
         GatecastError: the champion's files or its forecast cannot be trusted.
     """
     root = load_serving_settings().root
     record = read_station(root, name)
-    pointer = read_pointer(root, model_name(record.card.name))
+    wanted = record.card.target if target is None else target
+    require_targets(record, (wanted,), "--target")
+    pointer = read_pointer(root, record.card.model(wanted))
     forecaster = Forecaster.load(version_folder(root, pointer), pointer)
     history = recent_history(record, forecaster.card)
     answer = forecast_answer(record, forecaster, history, Reach(days=days, hours=hours))
     if svg is not None:
         recent = record.recent
-        observed = list(zip(recent.time, recent.values[record.card.target], strict=True))
+        observed = list(zip(recent.time, recent.values[wanted], strict=True))
         write_bytes(svg, fan_chart(answer, observed[-DRAWN_DAYS:]).encode())
     if json:
         sys.stdout.write(json_format.dumps(answer, allow_nan=False, ensure_ascii=False) + "\n")

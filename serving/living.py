@@ -5,9 +5,9 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from serving.answers import Answers
 from serving.champions import Champions
 from serving.healing import Healer
+from serving.kept import Answers
 from serving.records import Records
 from serving.refusals import BodyTooLarge
 from serving.settings import ServingSettings

@@ -21,6 +21,24 @@ ForecastHours = Annotated[
     int | None,
     Field(ge=1, description="the same in hours, for a station of hours; not beside the days"),
 ]
+Targets = Annotated[
+    str | None,
+    Field(
+        min_length=1,
+        max_length=2000,
+        description="targets of a station of days, with commas between them; its first when left "
+        "out, and then without `models`",
+        examples=["temperature_2m_mean,wind_speed_10m_mean"],
+    ),
+]
+HourlyTargets = Annotated[
+    str | None,
+    Field(min_length=1, max_length=2000, description="the same for a station of hours"),
+]
+TargetList = Annotated[
+    list[Annotated[str, Field(min_length=1, max_length=64)]] | None,
+    Field(min_length=1, max_length=100, description="targets, as in the query of the same name"),
+]
 Label = Annotated[str, Field(max_length=19)]
 
 
@@ -60,6 +78,8 @@ class ForecastBody(BaseModel):
 
     station: StationName
     history: HistoryBody
+    daily: TargetList = None
+    hourly: TargetList = None
     forecast_days: ForecastDays = None
     forecast_hours: ForecastHours = None
 
@@ -70,6 +90,8 @@ class ForecastQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     station: StationName
+    daily: Targets = None
+    hourly: HourlyTargets = None
     forecast_days: ForecastDays = None
     forecast_hours: ForecastHours = None
 
@@ -97,7 +119,11 @@ class PlacedAnswer(BaseModel):
     longitude: float
     timezone: str
     origin: str = Field(description="the last step of the history; the first one follows it")
-    model: ModelVersion
+    model: ModelVersion = Field(description="which version answered; of several targets, the first")
+    models: dict[str, ModelVersion] = Field(
+        default_factory=dict,
+        description="which version answered for each target; only where targets were named",
+    )
 
 
 class ForecastAnswer(PlacedAnswer):
@@ -137,19 +163,27 @@ class ModelAnswer(ModelVersion):
     cell: str
     members: int
     parameters: int
+    targets: list[str] = Field(description="all targets of the station, the first one first")
 
 
-class StationAnswer(BaseModel):
-    """A station this service knows, and whether it can forecast for it now."""
+class TargetAnswer(BaseModel):
+    """What is forecast of a station, and whether it can be now."""
+
+    target: str
+    unit: str
+    has_champion: bool
+
+
+class StationAnswer(TargetAnswer):
+    """A station this service knows, with its first target and all of them."""
 
     name: str
     latitude: float
     longitude: float
     timezone: str
-    target: str
-    unit: str
+    elevation: float | None = Field(description="metres above the sea, where it was declared")
+    targets: list[TargetAnswer]
     last_observed: str | None
-    has_champion: bool
     licence: str
     attribution: str
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from forecasting.climate.baselines import Baselines
 from forecasting.climate.blending import COLUMNS, UNSHIFTED, Blend, BlendWeights
+from forecasting.climate.choosing import HeldLosses
 from forecasting.climate.fitting import gather
 from forecasting.climate.folds import Fold
 from forecasting.climate.intervals import conformal_offsets
@@ -37,14 +38,15 @@ PRIOR = {
 class Assembly:
     """A blended forecaster and how it came to its weights.
 
-    `loss` is its pinball loss at the origins that were held out, in the target's unit, by which
-    one cell is chosen; `stacked` and `calibrated` count the origins behind the weights and the
-    intervals.
+    `loss` is its pinball loss at the origins that were held out, in the target's unit; `losses`
+    are those by origin, by which one candidate is chosen; `stacked` and `calibrated` count the
+    origins behind the weights and the intervals.
     """
 
     blend: Blend
     weights: BlendWeights
     loss: float
+    losses: HeldLosses
     stacked: int
     calibrated: int
 
@@ -81,8 +83,10 @@ def assemble(fitting: Fitting, folder: Path) -> Assembly:
     """Blend the members in the folder with the rivals and calibrate the intervals."""
     members: list[ClimateForecaster] = []
     parts: list[_HeldOut] = []
+    origins: list[int] = []
     for fold, own, rivals in _by_fold(fitting, folder):
         members += own
+        origins += fold.origins
         parts.append(_held_out(fitting, fold, own, rivals))
     held = _HeldOut(
         **{
@@ -94,6 +98,7 @@ def assemble(fitting: Fitting, folder: Path) -> Assembly:
     weights = _weigh(held)
     centre = _centre(held, weights)
     errors = held.target[..., None] - centre[..., None] - held.spread
+    known = np.isfinite(held.target)
     offsets = conformal_offsets(errors[held.unseen], _spread_of(members), LEVELS)
     weights = BlendWeights(
         near=weights.near,
@@ -104,9 +109,10 @@ def assemble(fitting: Fitting, folder: Path) -> Assembly:
     return Assembly(
         blend=Blend(members, rivals, weights).eval(),
         weights=weights,
-        loss=_pinball(errors - offsets, np.isfinite(held.target)),
-        stacked=int(np.isfinite(held.target).any(axis=1).sum()),
-        calibrated=int(np.isfinite(held.target[held.unseen]).any(axis=1).sum()),
+        loss=_pinball(errors - offsets, known),
+        losses=HeldLosses.of(np.array(origins), errors - offsets, known, LEVELS),
+        stacked=int(known.any(axis=1).sum()),
+        calibrated=int(known[held.unseen].any(axis=1).sum()),
     )
 
 

@@ -31,7 +31,8 @@ class ForecasterSpec:
     With the view `departure` the core reads departures from each variable's own mean over the
     history and never a level; with `level` it reads anomalies from what is usual. Where a year
     keeps to the climatology the level helps, where it does not it misleads. With `differences`
-    the core also reads how far each variable has moved since the step before.
+    the core also reads how far each variable has moved since the step before. `statics` counts
+    the numbers of its station that a member reads whose weights several stations share.
     """
 
     cell: str
@@ -45,6 +46,7 @@ class ForecasterSpec:
     view: View = "departure"
     differences: bool = False
     levels: tuple[float, ...] = LEVELS
+    statics: int = 0
 
     def __post_init__(self) -> None:
         if 0.5 not in self.levels or list(self.levels) != sorted(set(self.levels)):
@@ -54,9 +56,9 @@ class ForecasterSpec:
 
     @property
     def features(self) -> int:
-        """Inputs of the core at each step: departure and mask per variable, and calendar."""
+        """Inputs of the core at each step: departure and mask per variable, calendar, statics."""
         each = 3 if self.differences else 2
-        return each * self.variables + calendar.width(self.step_seconds)
+        return each * self.variables + calendar.width(self.step_seconds) + self.statics
 
     @property
     def linear(self) -> LinearSpec:
@@ -116,6 +118,8 @@ class ClimateForecaster(nn.Module):
         self._keep("deviation", scaler.deviation)
         self._keep("spread", scaler.spread)
         self._keep("usual", np.concatenate([[climatology.intercept], climatology.weights]))
+        if spec.statics:
+            self._keep("statics", np.zeros(spec.statics))
         self.linear = statistics.linear or LinearForecaster(spec.linear)
         steps = np.arange(1 - spec.window.history, 1 + spec.window.horizon)
         self.register_buffer("offsets", torch.from_numpy(steps * spec.step_seconds))
@@ -150,11 +154,15 @@ class ClimateForecaster(nn.Module):
         return self._features(history, waves, self._climatology(waves))
 
     def _features(self, history: Tensor, waves: Tensor, usual: Tensor) -> Tensor:
-        """Join departures, mask and calendar of the history's steps, departures first."""
+        """Join departures, mask, calendar and statics of the history's steps, in that order."""
         steps = self.spec.window.history
         departures, known = self._departures(history, usual[:, :steps])
         moved = [_differences(departures, known)] if self.spec.differences else []
-        return torch.cat([departures, known, *moved, waves[:, :steps]], dim=-1)
+        parts = [departures, known, *moved, waves[:, :steps]]
+        if self.spec.statics:
+            statics = cast("Tensor", self.statics)
+            parts.append(statics.expand(*departures.shape[:2], self.spec.statics))
+        return torch.cat(parts, dim=-1)
 
     def _waves(self, origin: Tensor) -> Tensor:
         """Return the calendar of history and horizon: (batch, history + horizon, waves)."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import ClassVar
 
 import torch
 from safetensors.torch import load as from_bytes
@@ -33,7 +34,7 @@ class Recipe:
     which that member never sees. `differences` lets the members read each variable's change
     since the step before as well. `shift` is how large the shifts of the climate are that
     members which read levels are trained with, in root mean squares of the histories' mean
-    anomalies.
+    anomalies. `pooled_windows` is how many windows an epoch over several stations draws.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Recipe:
     batch: int = 64
     shift: float = 2.0
     differences: bool = False
+    pooled_windows: int = 4096
     training: TrainingSpec = field(
         default=TrainingSpec(
             epochs=20,
@@ -107,6 +109,9 @@ class Fitting:
     cell: str
     seed: int
 
+    #: Numbers of its station that a member reads; those of a pool do.
+    statics: ClassVar[int] = 0
+
     def fold(self, seed: int) -> Fold:
         """Return the stretch that a member never sees."""
         turn = seed % SEEDS_A_RUN // len(VIEWS)
@@ -139,6 +144,7 @@ class Fitting:
             head=self.recipe.head,
             view=VIEWS[seed % len(VIEWS)],
             differences=self.recipe.differences,
+            statics=self.statics,
         )
         blank = self.fold(seed).blank(series)
         statistics = Statistics(
@@ -158,15 +164,8 @@ class Fitting:
         A member whose training was cut off is resumed from its last whole checkpoint, and
         one that was finished is not trained again.
         """
-        fold, windows = self.fold(seed), self.windows
-        rivals = self.rivals(fold)
-        task = MemberTask(
-            self.build(seed, rivals),
-            windows,
-            fold.outside(windows),
-            cut(self.series, self.window, fold.halves[0]),
-            Batches(size=self.recipe.batch, shift=self.recipe.shift * rivals.usual_distance),
-        )
+        rivals = self.rivals(self.fold(seed))
+        task = self.task(seed, self.build(seed, rivals), rivals)
         fit = train(
             task,
             replace(self.recipe.training, seed=seed),
@@ -175,6 +174,17 @@ class Fitting:
         )
         write_weights(task.model, self.weights_path(seed, folder))
         return fit
+
+    def task(self, seed: int, member: ClimateForecaster, rivals: Baselines) -> MemberTask:
+        """Give a member the windows that it is trained and stopped on."""
+        fold, windows = self.fold(seed), self.windows
+        return MemberTask(
+            member,
+            windows,
+            fold.outside(windows),
+            cut(self.series, self.window, fold.halves[0]),
+            Batches(size=self.recipe.batch, shift=self.recipe.shift * rivals.usual_distance),
+        )
 
     def load_member(self, seed: int, folder: Path, rivals: Baselines) -> ClimateForecaster:
         """Read a trained member back."""

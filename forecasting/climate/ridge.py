@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 #: least squares, at a turn of 1; at 0.3 and at 0.1 by 0.2 and 0.0 %.
 REWEIGHTINGS, HUBER_TURN = 4, 1.0
 
+#: What a regressor moves at least, in its unit, to count as more than float32's rounding.
+LEAST_MOVE = 1e-4
+
 #: The median absolute value of a standard normal draw.
 NORMAL_MEDIAN = 0.6745
 
@@ -34,8 +37,9 @@ def solve(
     """
     if not len(target):
         return np.zeros(matrix.shape[1]), 0.0
-    # A regressor that hardly ever moved must not make a shift of the climate infinite.
-    deviation = np.maximum(matrix.std(axis=0), np.maximum(1e-3 * np.abs(shift), 1e-6))
+    # A regressor that hardly ever moved must not make a shift of the climate infinite; and one
+    # that is nought but for rounding, as the short mean of a history as short, has no weight.
+    deviation = np.maximum(matrix.std(axis=0), np.maximum(1e-3 * np.abs(shift), LEAST_MOVE))
     problem = _Ridge(
         matrix=matrix / deviation,
         target=target,

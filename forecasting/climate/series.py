@@ -40,12 +40,13 @@ class Variable:
 
 @dataclass(frozen=True, kw_only=True)
 class Station:
-    """Where the observations come from; degrees north and east, IANA time zone."""
+    """Where the observations come from; degrees north and east, IANA time zone, metres."""
 
     name: str
     latitude: float
     longitude: float
     timezone: str
+    elevation: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

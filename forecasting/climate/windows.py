@@ -151,7 +151,7 @@ class Blocks:
         """
         judged = _judged(rows, spec)
         train = rows - judged
-        if train < _least_train(spec):
+        if train < least_train(spec):
             raise SeriesTooShort(
                 "too few steps to train, choose and judge on rows apart",
                 expected=f"at least {_enough(rows, spec)} steps",
@@ -174,7 +174,7 @@ def _judged(rows: int, spec: WindowSpec) -> int:
     return max(round(0.15 * rows), GATE_ORIGINS + spec.horizon - 1)
 
 
-def _least_train(spec: WindowSpec) -> int:
+def least_train(spec: WindowSpec) -> int:
     """Return the rows of the least train block.
 
     A stretch holds four horizons, so that each of its halves has origins; and outside the
@@ -186,7 +186,7 @@ def _least_train(spec: WindowSpec) -> int:
 def _enough(rows: int, spec: WindowSpec) -> int:
     """Return the next length that can be divided; the gate's share grows with it."""
     while True:
-        needed = _judged(rows, spec) + _least_train(spec)
+        needed = _judged(rows, spec) + least_train(spec)
         if rows >= needed:
             return rows
         rows = needed

@@ -1,12 +1,24 @@
 """Keep each station's card and its last admitted days; written by rename, read without pandas."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from forecasting.errors import StationUnknown
 from forecasting.stores.files import safe_name, write_json
+
+#: Longest name of a registered model, which becomes part of a path.
+LONGEST_MODEL = 64
+
+
+def climate_model(station: str, further_target: str | None = None) -> str:
+    """Name the registered model of a station's first target, or of a further one.
+
+    >>> climate_model("oslo"), climate_model("oslo", "precipitation_sum")
+    ('climate-oslo', 'climate-oslo--precipitation_sum')
+    """
+    return f"climate-{station}" + ("" if further_target is None else f"--{further_target}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +35,9 @@ class VariableCard:
 class StationCard:
     """What is known of a station beside its observations.
 
-    `max_age_days` is None for a fixed historical dataset, which is never too old.
+    `target` is the station's first; `targets` are all of them, the first one first, empty on a
+    card older than that field. `max_age_days` is None for a fixed historical dataset, which is
+    never too old; `elevation` is in metres above the sea.
     """
 
     name: str
@@ -38,6 +52,17 @@ class StationCard:
     licence: str
     attribution: str
     max_age_days: float | None = None
+    targets: tuple[str, ...] = ()
+    elevation: float | None = None
+
+    @property
+    def every_target(self) -> tuple[str, ...]:
+        """All targets of the station, the first one first."""
+        return self.targets or (self.target,)
+
+    def model(self, target: str) -> str:
+        """Return the name of a target's registered model."""
+        return climate_model(self.name, None if target == self.target else target)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,12 +70,15 @@ class RecentDays:
     """The last admitted steps: `time` labels (ISO), and per variable a value or None for a gap.
 
     `quarantined` lists the labels, among `time`, at which a cell of the variable was refused.
+    `data_sha256` names the admitted series of the first target, `series` that of each target:
+    the same observations in another order, the target first.
     """
 
     data_sha256: str
     time: tuple[str, ...]
     values: dict[str, tuple[float | None, ...]]
     quarantined: dict[str, tuple[str, ...]]
+    series: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +87,21 @@ class StationRecord:
 
     card: StationCard
     recent: RecentDays
+
+    def data_of(self, target: str) -> str:
+        """Return the SHA-256 of a target's newest admitted series.
+
+        Raises:
+            StationUnknown: none was admitted for that target.
+        """
+        series = self.recent.series or {self.card.target: self.recent.data_sha256}
+        if target not in series:
+            raise StationUnknown(
+                f"no series of {self.card.name} has been admitted for {target}",
+                expected=", ".join(series),
+                found=target,
+            )
+        return series[target]
 
 
 def stations_folder(root: Path) -> Path:
@@ -94,6 +137,7 @@ def parse_station(content: dict[str, Any]) -> StationRecord:
     """Build the record from the JSON that `write_station` wrote."""
     card = dict(content["card"])
     card["variables"] = tuple(VariableCard(**variable) for variable in card["variables"])
+    card["targets"] = tuple(card.get("targets", ()))
     recent = dict(content["recent"])
     recent["time"] = tuple(recent["time"])
     recent["values"] = {name: tuple(column) for name, column in recent["values"].items()}

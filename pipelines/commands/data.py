@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 from data_checks.declaration import Dataset
 from forecasting.settings import load_settings
-from pipelines.catalogue import find_dataset, shipped_datasets
+from pipelines.catalogue import find_parts, shipped_datasets
 from pipelines.commands.output import Files, print_json, print_line, print_table, progress
-from pipelines.sources.landing import RawFile, land, landed
+from pipelines.sources.landing import RawFile, land, landed, require_told_apart, shared_source
 
 
 def list_datasets(*, json: bool = False) -> None:
@@ -34,13 +34,23 @@ def pull(name: str, *, csv: Files = None, json: bool = False) -> None:
     """Land a dataset's raw files: read once, kept unchanged under their own SHA-256.
 
     Args:
-        name: a shipped dataset, or the path of a dataset's TOML file.
+        name: a shipped dataset, or the path of a dataset's TOML file, whose stations' sources
+            are landed one after the other.
         csv: local files to take instead of the declared source.
         json: print one JSON object.
     """
-    dataset = find_dataset(name)
+    parts = find_parts(name)
+    require_told_apart(parts, csv or ())
+    dataset = parts[0]
+    files: dict[str, Sequence[RawFile]] = {}
     with progress(f"landing {dataset.name}"):
-        files = land(dataset, load_settings(), csv or ())
+        for part in parts:
+            if shared_source(part) not in files:
+                files[shared_source(part)] = land(part, load_settings(), csv or ())
+    _show(dataset, list(dict.fromkeys(file for each in files.values() for file in each)), json=json)
+
+
+def _show(dataset: Dataset, files: Sequence[RawFile], *, json: bool) -> None:
     entry = describe(dataset, files)
     if json:
         print_json({**entry, "files": [_file(file) for file in files]})
@@ -64,6 +74,7 @@ def describe(dataset: Dataset, files: Sequence[RawFile]) -> dict[str, object]:
         "title": dataset.title or dataset.name,
         "source": dataset.source.kind,
         "target": dataset.target,
+        "targets": list(dataset.every_target),
         "licence": dataset.licence,
         "attribution": dataset.attribution,
         "sha256": _sum(files),

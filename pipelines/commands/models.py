@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markdown import Markdown
 
 from forecasting.settings import Settings, load_settings
+from forecasting.stores.stations import climate_model
 from pipelines.commands.output import print_json, print_line, print_table
 from pipelines.environment import prepare
 
@@ -90,14 +91,15 @@ def rollback(name: str, *, json: bool = False) -> None:
     """Make the previous champion of a model champion again, with the same checks.
 
     Args:
-        name: the registered model (`climate-seattle`) or its station (`seattle`).
+        name: the registered model (`climate-seattle`), or the station of one (`seattle`), whose
+            first target is meant.
         json: print one JSON object.
     """
     settings = load_settings()
     _open(settings)
     from pipelines.promotion import roll_back  # noqa: PLC0415 - MLflow
 
-    model = name if name.startswith("climate-") else f"climate-{name}"
+    model = name if name.startswith("climate-") else climate_model(name)
     pointer = roll_back(settings, model, "rolled back on the command line")
     if json:
         print_json(asdict(pointer))

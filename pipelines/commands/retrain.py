@@ -1,13 +1,16 @@
 """The verb `retrain`: run the climate flow, show its progress, print its decision."""
 
+import math
 import time
 from typing import Any, Literal
 
 from forecasting.errors import SettingsInvalid
 from forecasting.settings import Settings, load_settings
-from pipelines.catalogue import find_dataset, resolved
+from pipelines.catalogue import find_parts, resolved
 from pipelines.commands.output import Files, print_json, print_line, print_table
 from pipelines.environment import prepare
+
+DONE, REFUSED = 0, 1
 
 #: Most leads that a table on a terminal of 80 columns has room for.
 MOST_LEADS = 7
@@ -21,11 +24,15 @@ def retrain(
     seed: int | None = None,
     as_lectured: bool = False,
     json: bool = False,
-) -> None:
+) -> int:
     """Retrain a station: land, check, train, judge, and promote what has earned it.
 
+    A dataset of several stations or targets is retrained as a whole, or in part; it ends with 1
+    where one of them came to no decision, and the others have gone their way.
+
     Args:
-        name_or_toml: a shipped dataset, or the path of a dataset's TOML file.
+        name_or_toml: a shipped dataset, or the path of a dataset's TOML file; with `#STATION`,
+            `@TARGET` or both behind it for a part of the dataset.
         csv: local files to take instead of the declared source.
         preset: `default`, `quick` (fewer members and epochs), or `lecture` (the lecture's own).
         seed: the random seed; the shipped one when left out.
@@ -45,13 +52,16 @@ def retrain(
         from pipelines.commands.lecture import run_lecture  # noqa: PLC0415 - torch takes seconds
 
         run_lecture(name_or_toml, files, seed=seed, as_lectured=as_lectured, json=json)
-        return
+        return DONE
     decision = run_flow(settings, name_or_toml, files, preset, seed)
     decision["seconds"] = round(time.perf_counter() - began, 1)
     if json:
         print_json(decision)
+    elif "decisions" in decision:
+        print_decisions(decision)
     else:
         print_decision(decision)
+    return REFUSED if decision.get("refused") else DONE
 
 
 def run_flow(
@@ -62,13 +72,32 @@ def run_flow(
     from pipelines.climate import retrain_climate  # noqa: PLC0415 - prefect takes seconds
     from pipelines.progress import shown  # noqa: PLC0415 - rich only where it is drawn
 
-    find_dataset(name)  # a wrong name is told before a server is started
+    find_parts(name)  # a wrong name is told before a server is started
     recipe = recipe_of(preset)
     with shown(recipe.members, recipe.training.epochs):
         decision: dict[str, Any] = retrain_climate(
             dataset=resolved(name), csv=csv, preset=preset, seed=SEED if seed is None else seed
         )
     return decision | {"home": str(settings.root)}
+
+
+def print_decisions(outcome: dict[str, Any]) -> None:
+    """Print every part's decision, then one line a part and what was refused before it."""
+    for decision in outcome["decisions"]:
+        print_line(decision["model"], style="bold")
+        print_decision(decision)
+    print_line("Stations and targets", style="bold")
+    for decision in outcome["decisions"]:
+        metrics, version = decision["metrics"], decision["version"]
+        said = f"promoted, version {version}" if decision["promoted"] else "not promoted"
+        print_line(
+            f"{decision['model']}: {decision['cell']}, mean MAE {metrics['mean_mae']:.3f}, "
+            f"skill {100 * metrics['skill']:+.1f} % against {metrics['best_rival']}: {said}"
+        )
+    for each in outcome["refused"]:
+        found = "" if each["found"] is None else f"; found {each['found']}"
+        print_line(f"{each['model']}: {each['code']}: {each['message']}{found}", style="bold red")
+    print_line(f"{outcome['seconds']} s")
 
 
 def print_decision(decision: dict[str, Any]) -> None:
@@ -82,13 +111,17 @@ def print_decision(decision: dict[str, Any]) -> None:
         rows.append((name.replace("_", " "), *(f"{number:.2f}" for number in numbers)))
     columns = ("", "mean", *(f"{lead}" for lead in leads))
     print_table("Mean absolute error on the gate block, by lead", columns, rows)
+    held_out = sorted(decision["held_out"].items(), key=lambda entry: entry[1] or math.inf)
+    losses = ", ".join(f"{cell} {loss:.3f}" for cell, loss in held_out if loss is not None)
+    print_line(f"chosen: {decision['cell']}, by its loss at held-out origins ({losses})")
     style = "bold green" if decision["promoted"] else "bold yellow"
     print_line(decision["verdict"]["sentence"], style=style)
     if decision["refit"] is not None:
         print_line(decision["refit"]["sentence"])
     version = decision["version"]
     registered = "only logged" if version is None else f"{decision['model']}/{version}"
-    print_line(f"version: {registered}; run: {decision['run_id']}; {decision['seconds']} s")
+    seconds = f"; {decision['seconds']} s" if "seconds" in decision else ""
+    print_line(f"version: {registered}; run: {decision['run_id']}{seconds}")
 
 
 def shown_leads(horizon: int) -> list[int]:

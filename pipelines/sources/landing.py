@@ -22,7 +22,7 @@ from data_checks.origins import (
 )
 from data_checks.reader import Table, check_header, read_table
 from data_checks.rows import read_label
-from forecasting.errors import AlreadyRunning, SourceFormat
+from forecasting.errors import AlreadyRunning, SettingsInvalid, SourceFormat
 from forecasting.settings import Settings
 from forecasting.stores.files import sha256, write_bytes, write_json
 from pipelines.sources.fetch import ConnectionPolicy, fetch
@@ -124,6 +124,27 @@ def gather(
         Download(content=unpack(content, name, most_bytes=most), source=name)
         for name, content in zip(names, contents, strict=True)
     )
+
+
+def require_told_apart(parts: Sequence[Dataset], csv: Sequence[object]) -> None:
+    """Refuse local files of which nothing says whose rows they hold.
+
+    Raises:
+        SettingsInvalid: several stations, and no column that names them.
+    """
+    stations = {part.place.name for part in parts}
+    if csv and parts[0].station_column is None and len(stations) > 1:
+        raise SettingsInvalid(
+            "--csv does not say which station the files are of",
+            expected="a station_column in the dataset, or one station named behind it (#NAME)",
+            found=", ".join(sorted(stations)),
+        )
+
+
+def shared_source(dataset: Dataset) -> str:
+    """Return what parts that are landed together have in common: the source, and who asks it."""
+    by_position = dataset.source.kind == "open-meteo"
+    return dataset.source.model_dump_json() + (dataset.place.name if by_position else "")
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from serving.answers import Reach, encode, forecast_answer
+from serving.answers import Reach, encode, forecast_answer, merged
 from serving.bodies import parse_json
 from serving.history import posted_history
 from serving.living import Body, Living
@@ -19,6 +19,7 @@ from serving.schemas import (
     read_forecast_body,
     standalone_schema,
 )
+from serving.selection import Selection, split_names
 
 router = APIRouter(prefix="/v1", tags=["forecast"])
 
@@ -37,7 +38,9 @@ POSTED: dict[str, Any] = {
 )
 async def read_forecast(query: Annotated[ForecastQuery, Query()], living: Living) -> Response:
     """Forecast the steps after the station's last admitted one."""
-    answers, asked = living.answers, (query.station, query.forecast_days, query.forecast_hours)
+    selection = Selection.of(split_names(query.daily), split_names(query.hourly))
+    reach = (query.forecast_days, query.forecast_hours)
+    answers, asked = living.answers, (query.station, *reach, selection)
     encoded = answers.kept(*asked)
     if encoded is None:
         encoded = await run_in_threadpool(answers.compute, *asked)
@@ -53,8 +56,13 @@ async def read_forecast(query: Annotated[ForecastQuery, Query()], living: Living
 def create_forecast(body: Body, living: Living) -> Response:
     """Forecast the steps that follow the history in the request."""
     asked = read_forecast_body(parse_json(body))
-    record, forecaster = living.answers.parts(asked.station)
-    history = posted_history(asked.history.time, asked.history.columns, record, forecaster.card)
+    selection = Selection.of(asked.daily, asked.hourly)
+    record, forecasters = living.answers.parts(asked.station, selection)
     reach = Reach(days=asked.forecast_days, hours=asked.forecast_hours)
-    answer = forecast_answer(record, forecaster, history, reach)
+    time, columns = asked.history.time, asked.history.columns
+    answers = [
+        forecast_answer(record, each, posted_history(time, columns, record, each.card), reach)
+        for each in forecasters
+    ]
+    answer = answers[0] if selection.word is None else merged(answers)
     return Response(encode(answer), media_type="application/json")

@@ -1,6 +1,8 @@
 """Say which stations and which champions there are, and what a posted history must look like."""
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Query
 
 from serving.answers import model_answer, station_answer
 from serving.living import Living
@@ -22,7 +24,12 @@ async def list_stations(living: Living) -> StationsAnswer:
     )
 
 
-@router.get("/models/{station}", responses=described(404, 503))
-async def read_model(station: str, living: Living) -> ModelAnswer:
-    """Describe the station's champion."""
-    return ModelAnswer(**model_answer(*living.answers.parts(station)))
+@router.get("/models/{station}", responses=described(404, 422, 503))
+async def read_model(
+    station: str,
+    living: Living,
+    target: Annotated[str | None, Query(min_length=1, max_length=64)] = None,
+) -> ModelAnswer:
+    """Describe the champion of the station's first target, or of the one that is named."""
+    record, forecaster = living.answers.part(station, target)
+    return ModelAnswer(**model_answer(record, forecaster))

@@ -172,7 +172,7 @@ def tiny_quick():
     quick = RECIPES["quick"]
     training = replace(quick.training, epochs=3)
     with pytest.MonkeyPatch.context() as patch:
-        tiny = replace(quick, folds=2, widths=(4,), head=4, training=training)
+        tiny = replace(quick, folds=2, widths=(4,), head=4, training=training, pooled_windows=256)
         patch.setitem(RECIPES, "quick", tiny)
         yield tiny
 

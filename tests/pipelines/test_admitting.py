@@ -118,3 +118,27 @@ def test_findings_that_only_note_something_do_not_mark_a_cell(make, tmp_path):
     taken = replace(noted, code="JUMP", date="2012-01-02")
     admission = replace(make.admission(make.series(), tmp_path), reasons=(noted, taken))
     assert admitting.refused_labels(admission) == {("a", "2012-01-02")}
+
+
+def test_a_further_targets_admission_leaves_the_first_one_in_the_stations_record(
+    settings, declared, make
+):
+    series = make.series()
+    report = settings.root / "reports" / "oslo.html"
+    accept(settings, str(declared), make.admission(series, report))
+    wind = "wind_speed_10m_mean"
+    declared.write_text(
+        declared.read_text().replace("target =", f'target = ["temperature_2m_mean", "{wind}"] #')
+    )
+    turned = replace(
+        series, target=wind, variables=series.variables[::-1], values=series.values[:, ::-1].copy(),
+        observed=series.observed[:, ::-1].copy(),
+    )  # fmt: skip
+    data_sha256 = accept(settings, f"{declared}@{wind}", make.admission(turned, report))
+    record = read_station(settings.root, "oslo")
+    assert record.card.target == "temperature_2m_mean"
+    assert [variable.name for variable in record.card.variables] == [record.card.target, wind]
+    assert record.recent.series == {record.card.target: series.sha256, wind: data_sha256}
+    assert record.recent.data_sha256 == series.sha256
+    plan = read_plan(divide(settings, f"{declared}@{wind}", data_sha256, "quick", 1))
+    assert (plan.model, plan.label) == (f"climate-oslo--{wind}", f"oslo {wind}")

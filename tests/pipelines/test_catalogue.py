@@ -1,7 +1,10 @@
+from pathlib import Path
+
 import pytest
 
 from forecasting.errors import DatasetInvalid, DatasetUnknown
-from pipelines.catalogue import find_dataset, shipped_datasets
+from pipelines.catalogue import find_dataset, find_parts, part_names, resolved, shipped_datasets
+from tests.pipelines.several import TEMP, WIND, write_sound
 
 TEXT = """
 name = "oslo"
@@ -62,3 +65,46 @@ def test_a_file_that_declares_nothing_is_refused(tmp_path, content):
     path.write_bytes(content)
     with pytest.raises(DatasetInvalid, match=r"oslo\.toml"):
         find_dataset(str(path))
+
+
+@pytest.fixture
+def sound(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_sound(tmp_path, rows=5)
+    return "sound.toml"
+
+
+@pytest.mark.parametrize(
+    ("behind", "models"),
+    [
+        ("", ["seatac", f"seatac--{WIND}", "tacoma", f"tacoma--{WIND}"]),
+        ("#tacoma", ["tacoma", f"tacoma--{WIND}"]),
+        (f"@{TEMP}", ["seatac", "tacoma"]),
+        (f"#tacoma@{WIND}", [f"tacoma--{WIND}"]),
+    ],
+)
+def test_a_name_stands_for_all_stations_and_targets_or_for_some(sound, behind, models):
+    parts = part_names(sound + behind)
+    assert [part.model for part in parts.values()] == [f"climate-{model}" for model in models]
+    for name, part in parts.items():
+        assert find_dataset(name) == part
+        assert find_dataset(resolved(name)) == part
+    assert {part.source.names() for part in parts.values()} == {(str(Path("sound.csv").resolve()),)}
+
+
+@pytest.mark.parametrize("behind", ["#oslo", "@snow", f"#oslo@{TEMP}"])
+def test_a_part_that_is_not_there_is_refused_with_those_that_are(sound, behind):
+    with pytest.raises(DatasetUnknown) as refusal:
+        find_parts(sound + behind)
+    assert refusal.value.expected == f"#station among seatac, tacoma, @target among {TEMP}, {WIND}"
+
+
+def test_one_part_must_be_named_where_only_one_will_do(sound):
+    with pytest.raises(DatasetInvalid, match="does not name one station and one target"):
+        find_dataset(sound)
+
+
+def test_a_shipped_dataset_may_be_named_by_its_part_too():
+    assert find_dataset("seattle#seattle@temperature_2m_mean") == find_dataset("seattle")
+    with pytest.raises(DatasetUnknown):
+        find_dataset("sea\nttle")

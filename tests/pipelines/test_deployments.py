@@ -10,6 +10,7 @@ from forecasting.errors import DatasetUnknown
 from pipelines import climate
 from pipelines.deployments import ScheduleInvalid, deployments
 from pipelines.tracking import ROOT
+from tests.pipelines.several import write_sound
 
 
 def make_deployments(*names, **changes):
@@ -92,3 +93,10 @@ def test_the_version_named_in_the_file_is_the_pinned_one():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     pin = next(each for each in project["dependencies"] if each.startswith("prefect"))
     assert pin == f"prefect=={declared_for_a_work_pool()['prefect-version']}"
+
+
+def test_a_dataset_of_several_stations_and_targets_is_one_deployment(tmp_path):
+    [deployment] = make_deployments(str(write_sound(tmp_path, rows=5)))
+    assert deployment.name == "retrain-sound"
+    assert deployment.tags == ["climate", "seatac", "tacoma"]
+    assert deployment.schedules[0].schedule.timezone == "America/Los_Angeles"

@@ -2,12 +2,14 @@ import json
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from torch import nn
 
 from forecasting.climate.assembling import Assembly
 from forecasting.climate.blending import BlendWeights
 from forecasting.climate.candidate import Trial
+from forecasting.climate.choosing import HeldLosses
 from forecasting.climate.model import ForecasterSpec
 from forecasting.climate.windows import WindowSpec
 from forecasting.errors import Diverged
@@ -51,15 +53,18 @@ def test_a_judgement_with_numbers_that_json_lacks_reads_back(tmp_path, small_run
     assert math.isnan(back.leaderboard["gru"].mean_mae)
 
 
-def silent():
-    """What comes of members that say nothing: no loss, hence no choice."""
+def silent(loss=math.inf):
+    """What comes of members that say nothing: no loss, hence no choice; or that say so much."""
     spec = ForecasterSpec(
         cell="gru", widths=(2,), variables=2, target=0, step_seconds=86_400,
         window=WindowSpec(history=10, horizon=3),
     )  # fmt: skip
+    losses = HeldLosses(
+        origins=np.zeros(1, np.int64), total=np.full(1, loss), known=np.ones(1, np.int64)
+    )
     return Assembly(
-        blend=nn.Linear(1, 1), weights=BlendWeights.even(spec), loss=math.inf, stacked=0,
-        calibrated=0,
+        blend=nn.Linear(1, 1), weights=BlendWeights.even(spec), loss=loss, losses=losses,
+        stacked=0, calibrated=0,
     )  # fmt: skip
 
 
@@ -78,7 +83,7 @@ def test_one_candidate_that_says_nothing_does_not_stop_the_other(work, settings,
     monkeypatch.setattr(
         judging,
         "export_candidate",
-        lambda *given: silent() if given[-1].name == "gru" else replace(silent(), loss=0.5),
+        lambda *given: silent(math.inf if given[-1].name == "gru" else 0.5),
     )
     monkeypatch.setattr(judging, "log_plots", lambda *_: None)
     paths = [work.put("gru", make.graph(spoiled="nan")), work.put("lstm", make.graph())]

@@ -125,7 +125,7 @@ def test_data_checks_are_told_as_markdown_with_every_finding(make, tmp_path):
 def test_the_answer_holds_what_the_command_promises(small_run):
     answer = strict(recording.decision_json(small_run.judgement, small_run.decision, "run-7"))
     assert set(answer) == {
-        "run_id", "model", "version", "promoted", "verdict", "refit", "cell", "metrics"
+        "run_id", "model", "version", "promoted", "verdict", "refit", "cell", "held_out", "metrics"
     }  # fmt: skip
     assert answer["metrics"]["mae_by_lead"] == list(
         small_run.decision.verdict.evidence.candidate.mae_by_lead
@@ -133,6 +133,7 @@ def test_the_answer_holds_what_the_command_promises(small_run):
     assert {"persistence", "climatology", "damped_anomaly_persistence"} <= set(
         answer["metrics"]["rivals"]
     )
+    assert answer["held_out"] == small_run.judgement.losses
     assert answer["metrics"]["best_rival"] in answer["metrics"]["rivals"]
 
 

@@ -6,8 +6,9 @@ import pytest
 
 from forecasting.errors import NoChampion, StationUnknown
 from forecasting.stores.stations import write_station
-from serving.answers import Answers, encode, series_names
+from serving.answers import encode, series_names
 from serving.champions import Champions
+from serving.kept import Answers
 from serving.records import Records
 from serving.refusals import RequestRefused
 

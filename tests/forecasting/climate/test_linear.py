@@ -138,3 +138,9 @@ def test_without_any_known_target_the_usual_course_is_left(weather):
     ahead = windows.origin_seconds(np.arange(len(windows)))[:, None] + np.arange(1, 4) * 86_400
 
     np.testing.assert_allclose(model.at(windows), usual.at(ahead), atol=1e-3)
+
+
+def test_a_history_as_short_as_the_short_mean_leaves_no_weight_on_rounding(make_series):
+    series = make_series(steps=460)
+    model = fit_linear(series, 380, WindowSpec(history=8, horizon=2), recentred=True)
+    assert model.get_buffer("weights").abs().max() < 10

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -75,3 +76,33 @@ def test_a_name_that_would_leave_the_folder_is_refused(tmp_path, record_of, name
         read_station(tmp_path, name)
     with pytest.raises(NameInvalid):
         write_station(tmp_path, record_of(name))
+
+
+def test_a_record_from_before_there_were_several_targets_is_still_read(tmp_path, record_of):
+    path = write_station(tmp_path, record_of())
+    content = json.loads(path.read_bytes())
+    for part, key in (("card", "targets"), ("card", "elevation"), ("recent", "series")):
+        del content[part][key]
+    path.write_text(json.dumps(content))
+
+    record = read_station(tmp_path, "oslo")
+
+    assert record.card.every_target == ("temperature_2m_mean",)
+    assert record.data_of("temperature_2m_mean") == "d" * 64
+
+
+def test_each_target_names_the_series_that_was_admitted_for_it(tmp_path, record_of):
+    record = record_of()
+    targets = ("temperature_2m_mean", "precipitation_sum")
+    record = replace(
+        record,
+        card=replace(record.card, targets=targets),
+        recent=replace(record.recent, series={targets[1]: "e" * 64}),
+    )
+    write_station(tmp_path, record)
+
+    assert read_station(tmp_path, "oslo").data_of(targets[1]) == "e" * 64
+    assert record.card.model(targets[0]) == "climate-oslo"
+    assert record.card.model(targets[1]) == "climate-oslo--precipitation_sum"
+    with pytest.raises(StationUnknown, match="has been admitted for temperature_2m_mean"):
+        record.data_of(targets[0])

@@ -3,8 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from forecasting.errors import DatasetInvalid, SourceUnavailable
+from forecasting.errors import DatasetInvalid, SettingsInvalid, SourceUnavailable
 from pipelines.commands.check import check
+from tests.pipelines.several import TEMP, WIND, write_sound
 
 HEAD = "date,meantemp,humidity,wind_speed,meanpressure"
 
@@ -83,3 +84,45 @@ def test_a_source_that_is_not_there_reaches_the_caller(tmp_path):
     (tmp_path / "own.toml").write_text('name = "own"\ncolour = "red"')
     with pytest.raises(DatasetInvalid):
         check(str(tmp_path / "own.toml"))
+
+
+def test_every_station_and_target_is_checked_and_has_a_report_of_its_own(capsys, home, tmp_path):
+    toml = write_sound(tmp_path, rows=40)
+    assert check(str(toml), json=True) == 0
+    verdicts = json.loads(capsys.readouterr().out)["verdicts"]
+    names = [
+        f"sound#{station}@{target}" for station in ("seatac", "tacoma") for target in (TEMP, WIND)
+    ]
+    assert [(each["dataset"], each["verdict"]) for each in verdicts] == [
+        (name, "accepted") for name in names
+    ]
+    assert len(list((home / "reports").glob("sound-tacoma-*.html"))) == 2
+
+
+def test_a_refused_station_does_not_keep_the_others_from_being_checked(capsys, tmp_path):
+    toml = write_sound(tmp_path, rows=40, tacoma=False)
+    assert check(f"{toml}@{TEMP}") == 1
+    out = " ".join(capsys.readouterr().out.split())
+    assert "sound#seatac@temperature_2m_mean accepted" in out
+    assert "sound#tacoma@temperature_2m_mean refused" in out
+
+
+def test_a_source_that_is_away_is_told_for_every_station_that_asked_it(capsys, tmp_path):
+    toml = write_sound(tmp_path)
+    (tmp_path / "sound.csv").unlink()
+    assert check(f"{toml}@{TEMP}", json=True) == 1
+    verdicts = json.loads(capsys.readouterr().out)["verdicts"]
+    assert [each["error"]["code"] for each in verdicts] == ["SOURCE_UNAVAILABLE"] * 2
+    assert check(f"{toml}@{TEMP}") == 1
+    assert capsys.readouterr().out.count("SOURCE_UNAVAILABLE") == 2
+
+
+def test_local_files_without_a_station_column_are_nobodys(tmp_path):
+    toml = write_sound(tmp_path)
+    own = 'source = {{ kind = "csv", paths = ["{}.csv"] }}'
+    text = toml.read_text().replace('source = { kind = "csv", paths = ["sound.csv"] }', "")
+    text = text.replace('station_column = "station"', "").replace('label = "SEA"', own.format("a"))
+    toml.write_text(text.replace("latitude = 47.2", "latitude = 47.2\n" + own.format("b")))
+    with pytest.raises(SettingsInvalid, match="which station the files are of") as refusal:
+        check(str(toml), csv=[tmp_path / "sound.csv"])
+    assert refusal.value.found == "seatac, tacoma"

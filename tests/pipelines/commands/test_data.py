@@ -6,6 +6,7 @@ import pytest
 
 from forecasting.errors import DatasetUnknown, SourceFormat
 from pipelines.commands.data import list_datasets, pull
+from tests.pipelines.several import TEMP, WIND, write_sound
 
 SEATTLE_SHA256 = "62f0609f787158128aa2bd102967173a4953122dd4f872bf1d502cae1037df0b"
 
@@ -88,3 +89,16 @@ def test_listing_loads_no_heavy_library():
     command = [sys.executable, "-c", program]
     result = subprocess.run(command, check=False, capture_output=True, text=True)
     assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_stations_of_one_file_are_landed_once_and_those_of_their_own_each(capsys, tmp_path):
+    toml = write_sound(tmp_path, rows=9)
+    pull(str(toml), json=True)
+    content = printed(capsys)
+    assert (len(content["files"]), content["rows"], content["targets"]) == (1, 18, [TEMP, WIND])
+    text = toml.read_text().replace("latitude = 47.2", 'latitude = 47.2\nsource = {kind = "csv", '
+                                    'paths = ["b.csv"]}')  # fmt: skip
+    toml.write_text(text)
+    (tmp_path / "b.csv").write_text((tmp_path / "sound.csv").read_text().replace("SEA", "S"))
+    pull(str(toml), json=True)
+    assert len(printed(capsys)["files"]) == 2

@@ -16,10 +16,13 @@ DECISION = {
     "version": 3,
     "promoted": True,
     "cell": "gru",
+    "held_out": {"lstm": None, "global-gru": 0.75, "gru": 0.5},
     "refit": None,
     "verdict": {"sentence": "Promoted: mean MAE 1.500 against 2.000 of persistence."},
     "metrics": {
         **SCORES,
+        "skill": 0.25,
+        "best_rival": "persistence",
         "rivals": {"damped_anomaly_persistence": {"mean_mae": 2.0, "mae_by_lead": [1.5, 2.5]}},
     },
 }
@@ -105,3 +108,25 @@ def test_a_file_is_named_so_that_another_folder_finds_it(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert resolved("own.toml") == str(tmp_path / "own.toml")
     assert resolved("seattle") == "seattle"
+
+
+def test_people_read_every_parts_decision_and_what_was_refused(asked, monkeypatch, capsys):
+    further = {**DECISION, "model": "climate-oslo--rain", "promoted": False, "version": None}
+    refused = {
+        "part": "x#bergen", "model": "climate-bergen", "run_id": "run-8", "code": "DATA_REFUSED",
+        "message": "no rows", "expected": "rows", "found": "none",
+    }  # fmt: skip
+    outcome = {"decisions": [DECISION, further], "refused": [refused], "promoted": ["climate-oslo"]}
+    monkeypatch.setattr(climate, "retrain_climate", lambda **_: dict(outcome))
+    assert retrain() == 1
+    out = capsys.readouterr().out
+    assert "climate-oslo: gru, mean MAE 1.500, skill +25.0 % against persistence: promoted" in out
+    assert "climate-oslo--rain: gru" in out
+    assert ": not promoted" in out
+    assert "climate-bergen: DATA_REFUSED: no rows; found none" in out
+    assert "by its loss at held-out origins (gru 0.500, global-gru 0.750)" in out
+    assert retrain(json=True) == 1
+    assert set(json.loads(capsys.readouterr().out)) == {*outcome, "home", "seconds"}
+    outcome["refused"] = []
+    assert retrain() == 0
+    assert asked == []
