@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 import torch
-from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
 from forecasting.errors import Diverged
@@ -292,6 +291,9 @@ def one_thread() -> None:
     Two threads were 5 to 9 times slower than one on a shared two-core machine, and sums in
     another order would make the same seed give other weights.
     """
+    # Its import sets a variable of the environment, which importing the domain must not.
+    from threadpoolctl import threadpool_limits  # noqa: PLC0415
+
     torch.set_num_threads(1)
     threadpool_limits(limits=1, user_api="blas")
 
