@@ -18,7 +18,7 @@ from forecasting.climate.model import LEVELS
 from forecasting.climate.recipe import RECIPES, Recipe
 from forecasting.climate.rolling import Fit, Forecaster, roll
 from forecasting.climate.series import ClimateSeries
-from forecasting.training.loop import one_thread
+from forecasting.training.machine import one_thread
 
 OURS = "gatecast"
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from benchmarks.outside import ONE_THREAD, ROOT, RivalFailed
 from forecasting.climate.lecture import BATCH, LectureData, fit_lecture
-from forecasting.training.loop import one_thread
+from forecasting.training.machine import one_thread
 
 #: Trains for so many epochs and returns the seconds of each.
 Racer = Callable[[int], list[float]]

@@ -29,7 +29,7 @@ from forecasting.climate.sharing import LEAST_STATIONS, share_out
 from forecasting.climate.windows import Blocks, Windows, WindowSpec, cut
 from forecasting.errors import GatecastError, SeriesTooShort
 from forecasting.settings import Settings
-from forecasting.training.loop import one_thread
+from forecasting.training.machine import one_thread
 from pipelines.admitting import accept, admit_files, land_files
 from pipelines.catalogue import part_names
 from pipelines.commands.output import print_json, print_table

@@ -13,7 +13,7 @@ from forecasting.climate.recipe import RECIPES, SEED, Fitting, Recipe
 from forecasting.climate.rolling import Forecaster
 from forecasting.climate.series import ClimateSeries
 from forecasting.climate.windows import Blocks, WindowSpec
-from forecasting.training.loop import one_thread
+from forecasting.training.machine import one_thread
 
 #: Processes at once: two cells, and two cores on the machine of the published figures.
 PROCESSES = 2

@@ -17,7 +17,7 @@ from benchmarks.protocol import Protocol
 from benchmarks.space import SPACE, Setting
 from forecasting.climate.recipe import RECIPES, SEED, Recipe
 from forecasting.errors import Diverged, GatecastError
-from forecasting.training.loop import one_thread
+from forecasting.training.machine import one_thread
 
 NAME = "settings"
 

@@ -20,7 +20,7 @@ from forecasting.stores.published import GRAPH, read_card
 from forecasting.stores.registry.aliases import CHAMPION
 from forecasting.stores.registry.versions import Version, connect, fetch, resolve, store_errors
 from forecasting.stores.stations import climate_model, read_station
-from forecasting.training.loop import one_thread
+from forecasting.training.machine import one_thread
 from pipelines import tracking
 from pipelines.explanation_plot import plot_explanation
 from pipelines.judging import Judgement

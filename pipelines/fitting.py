@@ -62,7 +62,7 @@ def fit_beside(
 
 def main(arguments: list[str]) -> int:
     """Train the members of one candidate one after the other."""
-    from forecasting.training.loop import one_thread  # noqa: PLC0415 - torch takes seconds
+    from forecasting.training.machine import one_thread  # noqa: PLC0415 - torch takes seconds
     from pipelines.pooled import homes_of, work_of  # noqa: PLC0415 - torch takes seconds
 
     root, folder, cell = Path(arguments[0]), Path(arguments[1]), arguments[2]

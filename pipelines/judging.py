@@ -27,7 +27,7 @@ from forecasting.stores.files import write_bytes
 from forecasting.stores.published import GRAPH, WEIGHTS, read_card
 from forecasting.stores.registry.aliases import CHAMPION, alias_of
 from forecasting.stores.registry.versions import connect, fetch, store_errors
-from forecasting.training.loop import one_thread
+from forecasting.training.machine import one_thread
 from pipelines import plots, tracking
 from pipelines.pooled import fitting_of, is_global, pooled_stations
 from pipelines.workspace import Plan, read_plan

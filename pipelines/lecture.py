@@ -30,7 +30,8 @@ from forecasting.recurrent import trainable
 from forecasting.settings import load_settings
 from forecasting.stores.published import GRAPH, WEIGHTS, ModelCard
 from forecasting.stores.registry.versions import Registration, connect, register, store_errors
-from forecasting.training.loop import Fit, one_thread
+from forecasting.training.loop import Fit
+from forecasting.training.machine import one_thread
 from pipelines import plots, recording, tracking
 from pipelines.catalogue import find_dataset
 from pipelines.climate import admit, land

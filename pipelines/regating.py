@@ -14,7 +14,7 @@ from forecasting.settings import Settings
 from forecasting.stores.published import GRAPH, read_card
 from forecasting.stores.registry.versions import Version, fetch
 from forecasting.stores.stations import climate_model, read_station
-from forecasting.training.loop import one_thread
+from forecasting.training.machine import one_thread
 from pipelines.explaining import log_explanation
 from pipelines.judging import judge_against_champion
 from pipelines.promotion import Decision, promote_version, tag_decision

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from forecasting.climate.model import ClimateForecaster, pinball
 from forecasting.climate.windows import Windows
 from forecasting.errors import SeriesTooShort
-from forecasting.training.loop import best_device
+from forecasting.training.machine import best_device
 
 #: Weight of the centre's Huber loss beside the pinball loss over all levels.
 CENTRE_WEIGHT = 0.5

@@ -283,21 +283,3 @@ class _Run:
 def _weights(model: nn.Module) -> Weights:
     """Copy the weights, so that later steps do not change what was kept."""
     return {name: weight.detach().clone() for name, weight in model.state_dict().items()}
-
-
-def one_thread() -> None:
-    """Give this thread one torch thread, and this process one for linear algebra in numpy.
-
-    Two threads were 5 to 9 times slower than one on a shared two-core machine, and sums in
-    another order would make the same seed give other weights.
-    """
-    # Its import sets a variable of the environment, which importing the domain must not.
-    from threadpoolctl import threadpool_limits  # noqa: PLC0415
-
-    torch.set_num_threads(1)
-    threadpool_limits(limits=1, user_api="blas")
-
-
-def best_device() -> torch.device:
-    """Return CUDA where it is present, else the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -14,7 +14,8 @@ from forecasting.climate.recipe import Fitting, Recipe
 from forecasting.climate.scaling import fit_climatology, fit_scaler
 from forecasting.climate.series import DAY, ClimateSeries, Station, Variable
 from forecasting.climate.windows import Blocks, WindowSpec
-from forecasting.training.loop import TrainingSpec, one_thread
+from forecasting.training.loop import TrainingSpec
+from forecasting.training.machine import one_thread
 
 OSLO = Station(name="oslo", latitude=59.9, longitude=10.7, timezone="Europe/Oslo")
 VARIABLES = (

@@ -10,13 +10,7 @@ from forecasting.climate.assembling import assemble
 from forecasting.climate.export import GraphForecaster, write_graph
 from forecasting.climate.fitting import gather
 from forecasting.climate.members import members_of, write_members
-from forecasting.climate.pooling import (
-    STATICS,
-    Pool,
-    PooledFitting,
-    PooledTask,
-    statics_of,
-)
+from forecasting.climate.pooling import STATICS, Pool, PooledFitting, PooledTask, statics_of
 from forecasting.climate.sharing import share_out
 from forecasting.climate.windows import Blocks, cut
 from forecasting.errors import SeriesTooShort

@@ -17,7 +17,8 @@ import torch
 from torch import nn
 
 from forecasting.recurrent import CoreSpec, RecurrentCore
-from forecasting.training.loop import TrainingSpec, one_thread, train
+from forecasting.training.loop import TrainingSpec, train
+from forecasting.training.machine import one_thread
 
 SPEC = TrainingSpec(
     epochs=5, learning_rate=1e-2, seed=5, schedule="cosine", warmup=0.1, weight_decay=1e-3
