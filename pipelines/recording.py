@@ -29,17 +29,10 @@ VERDICT = "verdict.json"
 @contextmanager
 def parent_run(settings: Settings, station: str, preset: str, seed: int) -> Iterator[str]:
     """Open the parent run of a retraining and close it as finished or failed; gives its id."""
-    client = connect(settings)
-    experiment = tracking.experiment_of(client, settings, f"climate-{station}")
-    run_id = tracking.start_run(client, experiment, f"retrain {station} {preset}")
-    try:
-        tracking.log_params(client, run_id, {"preset": preset, "seed": seed, "station": station})
+    params = {"preset": preset, "seed": seed, "station": station}
+    name = f"retrain {station} {preset}"
+    with tracking.recorded_run(settings, f"climate-{station}", name, params) as run_id:
         yield run_id
-    except BaseException as error:
-        tracking.set_tags(client, run_id, {"error": f"{type(error).__name__}: {error}"[:5000]})
-        tracking.end_run(client, run_id, "FAILED")
-        raise
-    tracking.end_run(client, run_id)
 
 
 def log_admission(settings: Settings, run_id: str, admission: Admission) -> None:
