@@ -1,5 +1,6 @@
 """Find a corpus by its shipped name or by the path of its TOML file."""
 
+import tomllib
 from pathlib import Path
 
 from data_checks.corpora import FileSource, TextCorpus, parse_corpus
@@ -32,6 +33,16 @@ def find_corpus(name_or_toml: str) -> TextCorpus:
             found=name_or_toml[:200],
         )
     return _read(known[name_or_toml])
+
+
+def is_corpus(name_or_toml: str) -> bool:
+    """Say whether a name is a corpus' and not a dataset's: shipped, or a file without columns."""
+    if not name_or_toml.endswith(".toml"):
+        return (SHIPPED / f"{name_or_toml}.toml").is_file()
+    try:
+        return "columns" not in tomllib.loads(Path(name_or_toml).expanduser().read_text("utf-8"))
+    except (OSError, ValueError):
+        return False  # the dataset's own reader says what is wrong with it
 
 
 def _read(path: Path) -> TextCorpus:
