@@ -91,10 +91,10 @@ def mean_of(logs: Sequence[Tensor]) -> Tensor:
     return torch.log_softmax(torch.logsumexp(torch.stack(list(logs)), dim=0), dim=-1)
 
 
-def write_text_graph(model: Ensemble, vocabulary: Vocabulary, path: Path) -> None:
-    """Export an ensemble; the graph says with which vocabulary it was trained."""
+def write_text_graph(model: nn.Module, size: int, vocabulary: Vocabulary, path: Path) -> None:
+    """Export a model with a flat state; the graph says which vocabulary it was trained with."""
     # Two streams of three characters: a size of 1 would be frozen into the graph.
     symbols = torch.zeros(2, 3, dtype=torch.int64)
-    state = torch.zeros(2, model.size)
+    state = torch.zeros(2, size)
     metadata = {VOCABULARY_SHA256: vocabulary.sha256}
     export_graph(model, (symbols, state), SIGNATURE, path, metadata)

@@ -86,14 +86,16 @@ RECIPES = {
     for recipe in (
         Recipe(
             name="default",
-            member=regularised(512, 5_600_000),
+            member=regularised(384, 5_600_000),
             members=2,
+            mixed=True,
             compared=contest(2_400_000),
         ),
         Recipe(
             name="quick",
             member=regularised(256, 2_400_000),
             members=2,
+            mixed=True,
             compared=contest(1_200_000),
         ),
         Recipe(name="lecture-rnn", member=lecture("rnn", 1.0), compared=contest(2_400_000)),

@@ -51,14 +51,16 @@ class Member:
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """A preset. Its members are averaged; `compared` are the networks of the cells' contest.
+    """A preset. Its members are averaged, and `mixed` with an n-gram where that is so.
 
-    `contest` is how many parameters each of those has: their widths follow from it.
+    `compared` are the networks of the cells' contest, and `contest` is how many parameters each
+    of those has: their widths follow from it.
     """
 
     name: str
     member: Member
     members: int = 1
+    mixed: bool = False
     contest: int = 40_000
     compared: Mapping[Cell, Member]
 

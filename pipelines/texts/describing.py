@@ -31,6 +31,7 @@ def text_registration(plan: TextPlan, corpus: Corpus, judgement: TextJudgement) 
             f"{judgement.parameters:,} parameters in one ONNX graph. It reads a text one character "
             f"at a time and says how likely each of {len(corpus.vocabulary)} symbols is to follow."
         ),
+        *mixed_lines(judgement),
         "## How it writes",
         quoted(judgement.sample),
         "## The text",
@@ -64,6 +65,22 @@ def text_registration(plan: TextPlan, corpus: Corpus, judgement: TextJudgement) 
         "trained_through": f"character {corpus.borders[0]}",
     }
     return Registration(description="\n\n".join(blocks), tags=tags)
+
+
+def mixed_lines(judgement: TextJudgement) -> list[str]:
+    """Say what is mixed in, and what the networks are worth without it; nothing where none is."""
+    if not judgement.contexts:
+        return []
+    shares = ", ".join(f"{share:.0%}" for share in judgement.shares)
+    alone = judgement.networks_alone
+    return [
+        (
+            f"Mixed, within the same graph, with a Witten-Bell n-gram of {judgement.contexts:,} "
+            f"contexts of up to {len(judgement.shares) - 1} characters. Its share of the "
+            "probability by how many characters it recognises, from none up, learnt on the "
+            f"validation text: {shares}. The networks alone need {alone.bits_per_character:.3f} bits a character."
+        )
+    ]
 
 
 CONTEST_HEADS = (

@@ -21,7 +21,8 @@ class TextJudgement:
     """A judged model, with all that its report tells.
 
     `parts` are the model's scores of training, validation and test text; `ngrams` those of the
-    validation text by order; `networks` what each training told, by its name.
+    validation text by order; `networks` what each training told, by its name. `contexts` and
+    `shares` are of the n-gram that is mixed in, `networks_alone` is the score without it.
     """
 
     verdict: Verdict
@@ -30,6 +31,9 @@ class TextJudgement:
     ngrams: dict[str, TextScore]
     networks: dict[str, dict[str, Any]]
     parameters: int
+    contexts: int
+    shares: tuple[float, ...]
+    networks_alone: TextScore
     state: int
     sample: str
 
@@ -83,6 +87,8 @@ def read_judgement(folder: Path) -> TextJudgement:
             "verdict": _verdict(content["verdict"]),
             "parts": _scores(content["parts"]),
             "ngrams": _scores(content["ngrams"]),
+            "shares": tuple(content["shares"]),
+            "networks_alone": _score(content["networks_alone"]),
         }
     )
 

@@ -2,7 +2,9 @@
 
 import json
 import time
+from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,11 +15,12 @@ from forecasting.errors import GatecastError
 from forecasting.language.corpus import Corpus
 from forecasting.language.export import Ensemble, write_text_graph
 from forecasting.language.gate import Duel, Evidence, judge
+from forecasting.language.mixture import Mixture, build_automaton, learn_weights
 from forecasting.language.preparation import prepare
 from forecasting.language.reading import OPENING, TextGraph, unhurried
 from forecasting.language.rivals import measure_rivals
 from forecasting.language.sampling import SamplingSpec, sampler
-from forecasting.language.scoring import score_of
+from forecasting.language.scoring import TextScore, score_of
 from forecasting.language.selftest import selftest
 from forecasting.language.significance import compare
 from forecasting.language.training import BEFORE, read_network
@@ -47,7 +50,7 @@ def judge_text(settings: Settings, folder: Path) -> TextJudgement:
     """Export the members as one graph, measure it and its rivals, and decide."""
     plan = read_text_plan(folder)
     corpus = plan.text(settings.root)
-    parameters = assemble(folder, plan, corpus)
+    assembled = assemble(folder, plan, corpus)
     graph = TextGraph.open(folder / MODEL / GRAPH)
     rivals = measure_rivals(corpus)
     losses = part_losses(graph, corpus)
@@ -71,24 +74,61 @@ def judge_text(settings: Settings, folder: Path) -> TextJudgement:
         networks={
             name: json.loads((folder / name / HISTORY).read_bytes()) for name in plan.networks
         },
-        parameters=parameters,
+        parameters=assembled.parameters,
+        contexts=assembled.contexts,
+        shares=assembled.shares,
+        networks_alone=assembled.alone,
         state=graph.size,
         sample=sample(graph, corpus),
     )
 
 
-def assemble(folder: Path, plan: TextPlan, corpus: Corpus) -> int:
-    """Write the members as one graph, one file of weights, and the vocabulary; counts weights."""
+@dataclass(frozen=True, kw_only=True)
+class Assembled:
+    """What the members became: their weights, and the n-gram that was mixed in.
+
+    `shares` say by length of context how much of the probability is the n-gram's, as learnt on
+    the validation text; `contexts` counts its contexts; `alone` is the test text's score without
+    it. A preset that mixes nothing has no contexts.
+    """
+
+    parameters: int
+    contexts: int
+    shares: tuple[float, ...]
+    alone: TextScore
+
+
+def assemble(folder: Path, plan: TextPlan, corpus: Corpus) -> Assembled:
+    """Write the members and the n-gram as one graph, one file of weights, and the vocabulary."""
     vocabulary = corpus.vocabulary
-    model = Ensemble([read_network(folder / name, vocabulary) for name in plan.members])
-    write_text_graph(model, vocabulary, folder / MODEL / GRAPH)
+    networks = Ensemble([read_network(folder / name, vocabulary) for name in plan.members])
+    path = folder / MODEL / GRAPH
+    write_text_graph(networks, networks.size, vocabulary, path)
+    losses = part_losses(TextGraph.open(path), corpus, ("validation", "test"))
+    model: Ensemble | Mixture = networks
+    shares: tuple[float, ...] = ()
+    contexts = 0
+    if plan.recipe.mixed:
+        train, validation = map(vocabulary.encode, (corpus.train, corpus.validation))
+        automaton = build_automaton(train, len(vocabulary))
+        learnt = learn_weights(automaton, validation, train[-BEFORE:], losses["validation"])
+        model, shares = Mixture(networks, automaton, learnt), tuple(learnt.tolist())
+        contexts = len(automaton.lengths) - 1
+        write_text_graph(model, model.size, vocabulary, path)
     write_weights(model, folder / MODEL / WEIGHTS, {"vocabulary_sha256": vocabulary.sha256})
     vocabulary.write(folder / MODEL)
-    return trainable(model)
+    return Assembled(
+        parameters=trainable(networks),
+        contexts=contexts,
+        shares=shares,
+        alone=score_of(losses["test"]),
+    )
 
 
-def part_losses(graph: TextGraph, corpus: Corpus) -> dict[str, NDArray[np.float64]]:
-    """Return each part's nats by character; the model reads what stands before a part first."""
+def part_losses(
+    graph: TextGraph, corpus: Corpus, parts: Sequence[str] = ("train", "validation", "test")
+) -> dict[str, NDArray[np.float64]]:
+    """Return parts' nats by character; the model reads what stands before a part first."""
     encode = corpus.vocabulary.encode
     opening = encode(OPENING[corpus.preparation])
     befores = {"train": "", "validation": corpus.train, "test": corpus.validation}
@@ -98,6 +138,7 @@ def part_losses(graph: TextGraph, corpus: Corpus) -> dict[str, NDArray[np.float6
             encode(text), np.concatenate([opening, encode(befores[name][-BEFORE:])]), unhurried
         )
         for name, text in texts.items()
+        if name in parts
     }
 
 

@@ -132,6 +132,9 @@ def text_decision_json(
         "best_ngram_bits_per_character": spoken(best.bits_per_character),
         "characters_per_second": round(judgement.characters_per_second),
         "parameters": judgement.parameters,
+        "networks_alone_bits_per_character": spoken(judgement.networks_alone.bits_per_character),
+        "ngram_contexts": judgement.contexts,
+        "ngram_shares": list(judgement.shares),
         "verdict": worded(
             {
                 "promoted": decision.verdict.promoted,

@@ -40,7 +40,7 @@ def write_version(folder: Path, *, version=1, vocabulary=VOCABULARY, **changes) 
         "run_id": f"run-{version}",
     } | changes
     folder.mkdir(parents=True)
-    write_text_graph(model, vocabulary, folder / GRAPH)
+    write_text_graph(model, model.size, vocabulary, folder / GRAPH)
     vocabulary.write(folder)
     write_json(folder / CARD, asdict(TextCard(**card)))
     write_manifest(folder)

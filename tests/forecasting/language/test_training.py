@@ -135,7 +135,8 @@ def test_a_continuation_never_holds_the_unknown_symbol(corpus, member):
 
 
 def exported(corpus, models, path):
-    write_text_graph(Ensemble(models), corpus.vocabulary, path)
+    model = Ensemble(models)
+    write_text_graph(model, model.size, corpus.vocabulary, path)
     return TextGraph.open(path)
 
 

@@ -51,6 +51,7 @@ TINY = Recipe(
     name="tiny",
     member=tiny("gru", 32),
     members=2,
+    mixed=True,
     contest=800,
     compared={cell: replace(tiny(cell, 1), characters=5_000) for cell in ("rnn", "lstm", "gru")},
 )
