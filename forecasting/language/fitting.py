@@ -55,10 +55,12 @@ class TextTask:
         """Return the mean nats of a stretch, and its state cut from the graph."""
         inputs, targets = cast("tuple[Tensor, Tensor]", batch)
         state = cast("State | None", carry)
+        dropped = dropped_weights(self.model)
         with precision(self.model):
-            logits, state = torch.func.functional_call(
-                self.model, dropped_weights(self.model), (inputs, state)
-            )
+            if dropped:
+                logits, state = torch.func.functional_call(self.model, dropped, (inputs, state))
+            else:
+                logits, state = self.model(inputs, state)
         logits = logits.float().flatten(0, 1)  # (batch * steps, symbols)
         return nn.functional.cross_entropy(logits, targets.flatten()), detach(state)
 

@@ -78,7 +78,8 @@ def mixed_lines(judgement: TextJudgement) -> list[str]:
             f"Mixed, within the same graph, with a Witten-Bell n-gram of {judgement.contexts:,} "
             f"contexts of up to {len(judgement.shares) - 1} characters. Its share of the "
             "probability by how many characters it recognises, from none up, learnt on the "
-            f"validation text: {shares}. The networks alone need {alone.bits_per_character:.3f} bits a character."
+            f"validation text: {shares}. The networks alone need "
+            f"{alone.bits_per_character:.3f} bits a character."
         )
     ]
 
