@@ -18,7 +18,7 @@ from forecasting.language.gate import Duel, Evidence, judge
 from forecasting.language.mixture import Mixture, build_automaton, learn_weights
 from forecasting.language.preparation import prepare
 from forecasting.language.reading import OPENING, TextGraph, unhurried
-from forecasting.language.rivals import measure_rivals
+from forecasting.language.rivals import Rivals, measure_rivals
 from forecasting.language.sampling import SamplingSpec, sampler
 from forecasting.language.scoring import TextScore, score_of
 from forecasting.language.selftest import selftest
@@ -54,22 +54,13 @@ def judge_text(settings: Settings, folder: Path) -> TextJudgement:
     graph = TextGraph.open(folder / MODEL / GRAPH)
     rivals = measure_rivals(corpus)
     losses = part_losses(graph, corpus)
-    champion, duel = duel_of(settings, plan.model, corpus, losses["test"])
-    parts = {name: score_of(each) for name, each in losses.items()}
-    evidence = Evidence(
-        candidate=parts["test"],
-        rivals=rivals.scores,
-        best_ngram=rivals.best,
-        against_ngram=compare(losses["test"], rivals.losses),
-        duel=duel,
-        selftest=selftest(graph, corpus.vocabulary.encode(corpus.test)),
-        megabytes=(folder / MODEL / GRAPH).stat().st_size / 2**20,
-        milliseconds=milliseconds(graph),
+    champion, evidence = evidence_of(
+        settings, plan.model, corpus, Heard(folder / MODEL / GRAPH, losses["test"], rivals)
     )
     return TextJudgement(
         verdict=judge(evidence),
         champion=champion,
-        parts=parts,
+        parts={name: score_of(each) for name, each in losses.items()},
         ngrams=rivals.validation,
         networks={
             name: json.loads((folder / name / HISTORY).read_bytes()) for name in plan.networks
@@ -80,6 +71,41 @@ def judge_text(settings: Settings, folder: Path) -> TextJudgement:
         networks_alone=assembled.alone,
         state=graph.size,
         sample=sample(graph, corpus),
+    )
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A graph, its nats at each character of the test text, and what the rivals said of it."""
+
+    path: Path
+    losses: NDArray[np.float64]
+    rivals: Rivals
+
+
+def evidence_of(
+    settings: Settings, model: str, corpus: Corpus, heard: Heard, itself: int | None = None
+) -> tuple[int | None, Evidence]:
+    """Put together what the gate decides by; returns the champion's version beside it.
+
+    Args:
+        settings: where the registry is.
+        model: the registered model.
+        corpus: the text.
+        heard: the graph and what was said of the test text.
+        itself: the judged version, which is not compared with itself.
+    """
+    rivals, graph = heard.rivals, TextGraph.open(heard.path)
+    champion, duel = duel_of(settings, model, corpus, heard.losses, itself)
+    return champion, Evidence(
+        candidate=score_of(heard.losses),
+        rivals=rivals.scores,
+        best_ngram=rivals.best,
+        against_ngram=compare(heard.losses, rivals.losses),
+        duel=duel,
+        selftest=selftest(graph, corpus.vocabulary.encode(corpus.test)),
+        megabytes=heard.path.stat().st_size / 2**20,
+        milliseconds=milliseconds(graph),
     )
 
 
@@ -143,7 +169,11 @@ def part_losses(
 
 
 def duel_of(
-    settings: Settings, model: str, corpus: Corpus, ours: NDArray[np.float64]
+    settings: Settings,
+    model: str,
+    corpus: Corpus,
+    ours: NDArray[np.float64],
+    itself: int | None = None,
 ) -> tuple[int | None, Duel | None]:
     """Ask the champion about the same test text; returns its version, and the duel.
 
@@ -151,19 +181,19 @@ def duel_of(
     """
     client = connect(settings)
     version = alias_of(client, model, CHAMPION)
-    if version is None:
-        return None, None
+    if version is None or version == itself:
+        return version, None
     with TemporaryDirectory() as scratch, suppress(GatecastError):
         files = fetch(client, model, version, Path(scratch))
         card = read_text_card(files)
         if card.preparation == corpus.preparation:
-            theirs = champion_losses(files, read_vocabulary(files, card.vocabulary_sha256), corpus)
+            theirs = version_losses(files, read_vocabulary(files, card.vocabulary_sha256), corpus)
             duel = Duel(version=version, score=score_of(theirs), comparison=compare(ours, theirs))
             return version, duel
     return version, None
 
 
-def champion_losses(files: Path, vocabulary: Vocabulary, corpus: Corpus) -> NDArray[np.float64]:
+def version_losses(files: Path, vocabulary: Vocabulary, corpus: Corpus) -> NDArray[np.float64]:
     """Return a version's nats at each character of the test text."""
     graph = TextGraph.open(files / GRAPH)
     before = OPENING[corpus.preparation] + corpus.validation[-BEFORE:]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from mlflow import MlflowClient
 
 from forecasting.errors import ModelOutputInvalid
 from forecasting.language.gate import Verdict, judge
@@ -90,18 +91,24 @@ def decide_text(
     promoted = False
     if verdict.promoted:
         try:
-            move = _move(plan.model, version, judgement.champion, verdict.sentence)
+            move = move_of(plan.model, version, judgement.champion, verdict.sentence)
             promote(client, settings, move, smoke_test)
             promoted = True
         except ChampionMoved as error:
             verdict = _outrun(verdict, error)
     if not promoted:
         set_challenger(client, plan.model, version)
-    tags = verdict_tags(verdict) | {"promoted": str(promoted).lower()}
+    decision = TextDecision(model=plan.model, version=version, promoted=promoted, verdict=verdict)
+    tag_text_decision(client, decision)
+    return decision
+
+
+def tag_text_decision(client: MlflowClient, decision: TextDecision) -> None:
+    """Write the final decision on the version."""
+    tags = verdict_tags(decision.verdict) | {"promoted": str(decision.promoted).lower()}
     with store_errors():
         for name, value in tags.items():
-            client.set_model_version_tag(plan.model, str(version), name, value)
-    return TextDecision(model=plan.model, version=version, promoted=promoted, verdict=verdict)
+            client.set_model_version_tag(decision.model, str(decision.version), name, value)
 
 
 def _outrun(verdict: Verdict, error: ChampionMoved) -> Verdict:
@@ -146,10 +153,11 @@ def roll_back_text(settings: Settings, model: str, why: str) -> Pointer:
     """
     client = connect(settings)
     champion, previous = previous_champion(client, model)
-    return promote(client, settings, _move(model, previous, champion, why), smoke_test)
+    return promote(client, settings, move_of(model, previous, champion, why), smoke_test)
 
 
-def _move(model: str, version: int, champion: int | None, why: str) -> Move:
+def move_of(model: str, version: int, champion: int | None, why: str) -> Move:
+    """Return a change of champion as the log keeps it."""
     return Move(
         model=model, version=version, judged_against=champion, who=getpass.getuser(), why=why
     )

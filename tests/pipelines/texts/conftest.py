@@ -17,7 +17,7 @@ from forecasting.language.rivals import measure_rivals
 from forecasting.language.scoring import score_of
 from forecasting.settings import Settings
 from forecasting.training.loop import TrainingSpec
-from pipelines.texts import judging
+from pipelines.texts import judging, regating
 from pipelines.texts.catalogue import find_corpus
 from pipelines.texts.fitting import main
 from pipelines.texts.workspace import TextPlan, open_text_workspace
@@ -97,7 +97,8 @@ def easy_rivals(monkeypatch):
         scores = {**rivals.scores, rivals.best: score_of(losses)}
         return replace(rivals, losses=losses, scores=scores)
 
-    monkeypatch.setattr(judging, "measure_rivals", handicapped)
+    for module in (judging, regating):
+        monkeypatch.setattr(module, "measure_rivals", handicapped)
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from forecasting.stores.registry.aliases import CHALLENGER, CHAMPION, alias_of
 from forecasting.stores.registry.versions import connect, resolve
 from pipelines import language, tracking
 from pipelines.commands.language import print_text_decision
+from pipelines.commands.models import promote, rollback
 from pipelines.commands.output import print_json
 from pipelines.texts import judging, promotion
 from pipelines.texts.fitting import main
@@ -78,7 +79,17 @@ def test_a_tiny_corpus_goes_from_its_file_to_a_served_champion(settings, declare
     assert alias_of(client, "language-words", CHALLENGER) == again["version"] == 2
     check_what_people_read(again, capsys)
     with pytest.raises(NoChampion):
-        roll_back_text(settings, "language-words", "a test")
+        rollback("language-words")
+    check_the_gate_again(capsys)
+
+
+def check_the_gate_again(capsys):
+    """The champion passes once more; its equal is refused once more."""
+    capsys.readouterr()
+    for version, code in (("1", 0), ("2", 1)):
+        assert promote(f"language-words/{version}", json=True) == code
+        told = json.loads(capsys.readouterr().out)
+        assert told["promoted"] is (code == 0)
 
 
 def check_what_a_reviewer_sees(client, run_id):
@@ -138,6 +149,7 @@ def test_a_judgement_is_read_back_and_its_model_registered_promoted_and_rolled_b
         assert promotion.decide_text(settings, folder, present, version).promoted
     pointer = roll_back_text(settings, "language-words", "a test")
     assert pointer.version == first
+    rollback("language-words")
     check_smoke(version_folder(settings.root, pointer))
     check_what_is_registered(written, judged)
 
