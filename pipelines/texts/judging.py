@@ -157,11 +157,11 @@ def part_losses(
     """Return parts' nats by character; the model reads what stands before a part first."""
     encode = corpus.vocabulary.encode
     opening = encode(OPENING[corpus.preparation])
-    befores = {"train": "", "validation": corpus.train, "test": corpus.validation}
+    contexts = {"train": "", "validation": corpus.train, "test": corpus.validation}
     texts = {"train": corpus.train, "validation": corpus.validation, "test": corpus.test}
     return {
         name: graph.losses(
-            encode(text), np.concatenate([opening, encode(befores[name][-BEFORE:])]), unhurried
+            encode(text), np.concatenate([opening, encode(contexts[name][-BEFORE:])]), unhurried
         )
         for name, text in texts.items()
         if name in parts
