@@ -1,5 +1,6 @@
 """Run a published graph: score a text, or write one on; without torch, state in and state out."""
 
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -93,8 +94,9 @@ class TextGraph:
             )
         except runtime_errors() as error:
             raise ModelOutputInvalid("the model's graph cannot be run on this text") from error
-        # NaN and infinity in either make the sum not finite: one number is looked at, not all.
-        if not np.isfinite(logs.sum() + after.sum()):
+        # One NaN or infinity makes the sum not finite, and one in the state reaches the next
+        # step's: one number is looked at, and not all of them.
+        if not math.isfinite(logs.sum()):
             raise ModelOutputInvalid("the model's log-probabilities are not finite")
         return logs, after
 

@@ -114,7 +114,7 @@ def quoted(sample: str) -> str:
 
 def part_rows(judgement: TextJudgement) -> list[tuple[str, ...]]:
     """Return the model's own scores, part by part."""
-    return [(name, *measures(score)) for name, score in judgement.parts.items()]
+    return [(name, *measures(judgement.parts[name])) for name in ("train", "validation", "test")]
 
 
 def rival_rows(judgement: TextJudgement) -> list[tuple[str, ...]]:

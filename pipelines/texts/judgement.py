@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from forecasting.language.gate import Check, Duel, Evidence, Limits, Verdict
+from forecasting.language.recipe import COMPARED
 from forecasting.language.scoring import TextScore
 from forecasting.language.selftest import SelfTest
 from forecasting.language.significance import Comparison
@@ -45,11 +46,7 @@ class TextJudgement:
     @property
     def contest(self) -> dict[str, dict[str, Any]]:
         """What the cells' contest told, by cell."""
-        return {
-            name.removeprefix(CELL): told
-            for name, told in self.networks.items()
-            if name.startswith(CELL)
-        }
+        return {cell: self.networks[f"{CELL}{cell}"] for cell in COMPARED}
 
     @property
     def characters_per_second(self) -> float:
