@@ -24,6 +24,7 @@ from pipelines.texts.judgement import read_judgement, worded, write_judgement
 from pipelines.texts.promotion import publish_text, roll_back_text, smoke_test, wanted
 from pipelines.workspace import close_workspace
 from serving.texts import TextModel
+from tests.serving.texts import write_version
 
 
 @pytest.fixture
@@ -186,6 +187,16 @@ def test_a_champion_that_cannot_be_asked_stands_in_nobodys_way(written, monkeypa
 
     found = judging.duel_of(written.settings, "m", corpus, np.ones(len(corpus.test)))
     assert found == (3, None)
+
+
+def test_a_champion_that_reads_another_alphabet_is_not_compared(written, monkeypatch, tmp_path):
+    corpus = written.plan.text(written.settings.root)
+    files = write_version(tmp_path / "whole", preparation="as-is")
+    monkeypatch.setattr(judging, "alias_of", lambda *_: 4)
+    monkeypatch.setattr(judging, "fetch", lambda *_: files)
+
+    found = judging.duel_of(written.settings, "m", corpus, np.ones(len(corpus.test)))
+    assert found == (4, None)
 
 
 def test_words_stand_where_json_has_no_number():
