@@ -12,7 +12,7 @@ export DO_NOT_TRACK := true
 export GX_ANALYTICS_ENABLED := false
 export ORT_DISABLE_TELEMETRY := 1
 
-.PHONY: help setup run serve test check lock rivals faults clean
+.PHONY: help setup run language serve test check lock rivals faults clean
 
 help: ## the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -31,6 +31,10 @@ $(STAMP): requirements.lock pyproject.toml
 
 run: setup ## retrain on the packaged data and ask the live endpoint for a forecast
 	$(BIN)/gatecast demo
+
+language: setup ## train a character language model on the packaged text, and let it write
+	$(BIN)/gatecast language train --preset quick
+	$(BIN)/gatecast language complete schoolmistress "it has" --length 300 --temperature 0.7
 
 serve: setup ## the API on port 8000
 	$(BIN)/gatecast serve --port 8000

@@ -58,6 +58,24 @@ class DatasetUnknown(GatecastError):
     code = "DATASET_UNKNOWN"
 
 
+class CorpusInvalid(GatecastError):
+    """A corpus' declaration contradicts itself, holds unknown keys, or misses its text."""
+
+    code = "CORPUS_INVALID"
+
+
+class CorpusUnknown(GatecastError):
+    """No corpus of that name is shipped and no such file exists."""
+
+    code = "CORPUS_UNKNOWN"
+
+
+class CorpusTooShort(GatecastError):
+    """Too few characters for the three parts and their streams."""
+
+    code = "CORPUS_TOO_SHORT"
+
+
 class SourceUnavailable(GatecastError):
     """The source is down, hangs, or broke off; retrying later may help."""
 

@@ -31,7 +31,12 @@ class Settings(BaseSettings):
         None, description="MLflow store; SQLite under the home folder when unset"
     )
     url_hosts: tuple[str, ...] = Field(
-        ("raw.githubusercontent.com", "archive-api.open-meteo.com", "www.ncei.noaa.gov"),
+        (
+            "raw.githubusercontent.com",
+            "archive-api.open-meteo.com",
+            "www.ncei.noaa.gov",
+            "d2l-data.s3-accelerate.amazonaws.com",
+        ),
         description="hosts that an https source may name",
     )
     fetch_deadline_seconds: float = Field(

@@ -1,4 +1,4 @@
-"""Make the scheduled deployments: one a station, one run of it at a time."""
+"""Make the scheduled deployments: one a station, one a corpus, one run of each at a time."""
 
 from collections.abc import Sequence
 from typing import cast
@@ -12,6 +12,8 @@ from prefect.types.entrypoint import EntrypointType
 from forecasting.errors import GatecastError
 from pipelines.catalogue import find_parts, resolved
 from pipelines.climate import retrain_climate
+from pipelines.language import train_language
+from pipelines.texts.catalogue import find_corpus
 
 
 class ScheduleInvalid(GatecastError):
@@ -47,6 +49,39 @@ def deployments(
             description=f"Scheduled retraining of {dataset.title or dataset.name}",
             tags=["climate", *stations],
             # A tick that finds the last run unfinished is dropped, not queued behind it.
+            concurrency_limit=ConcurrencyLimitConfig(
+                limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW
+            ),
+            entrypoint_type=EntrypointType.MODULE_PATH,
+        )
+        made.append(cast("RunnerDeployment", deployment))  # no event loop runs here
+    return made
+
+
+def language_deployments(
+    names: Sequence[str], *, cron: str, timezone: str | None, preset: str
+) -> list[RunnerDeployment]:
+    """Return a deployment a corpus.
+
+    Args:
+        names: shipped corpora or paths of TOML files.
+        cron: five cron fields.
+        timezone: IANA time zone of the fields; UTC when None.
+        preset: which preset is trained.
+
+    Raises:
+        CorpusUnknown, CorpusInvalid: a name cannot be used.
+        ScheduleInvalid: the fields or the zone cannot be read.
+    """
+    made: list[RunnerDeployment] = []
+    for name in names:
+        corpus = find_corpus(name)
+        deployment = train_language.to_deployment(
+            name=f"language-{corpus.name}",
+            schedule=schedule_of(cron, timezone or "UTC"),
+            parameters={"corpus": resolved(name), "preset": preset},
+            description=f"Scheduled training on {corpus.title or corpus.name}",
+            tags=["language", corpus.name],
             concurrency_limit=ConcurrencyLimitConfig(
                 limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW
             ),

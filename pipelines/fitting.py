@@ -28,14 +28,25 @@ class FittingFailed(GatecastError):
 
 
 def fit_beside(
-    settings: Settings, folder: Path, cell: str, watch: Callable[[dict[str, Any]], None]
+    settings: Settings,
+    folder: Path,
+    cell: str,
+    watch: Callable[[dict[str, Any]], None],
+    module: str = "pipelines.fitting",
 ) -> Path:
     """Train a candidate in a child process; returns the candidate's folder.
+
+    Args:
+        settings: the home folder.
+        folder: the plan's folder.
+        cell: the candidate.
+        watch: hears every line that the child says.
+        module: what the child runs.
 
     Raises:
         FittingFailed: the process refused (with its code) or died.
     """
-    command = [sys.executable, "-m", "pipelines.fitting", str(settings.root), str(folder), cell]
+    command = [sys.executable, "-m", module, str(settings.root), str(folder), cell]
     refusal: dict[str, Any] | None = None
     with (
         tempfile.TemporaryFile("w+") as errors,

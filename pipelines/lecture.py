@@ -11,7 +11,7 @@ from mlflow import MlflowClient
 from prefect import flow, task
 
 from data_checks.admissions import load_admitted
-from forecasting.climate.export import write_graph, write_weights
+from forecasting.climate.export import write_graph
 from forecasting.climate.lecture import (
     HISTORY,
     LEAK,
@@ -30,6 +30,7 @@ from forecasting.recurrent import trainable
 from forecasting.settings import load_settings
 from forecasting.stores.published import GRAPH, WEIGHTS, ModelCard
 from forecasting.stores.registry.versions import Registration, connect, register, store_errors
+from forecasting.training.exporting import write_weights
 from forecasting.training.loop import Fit
 from forecasting.training.machine import one_thread
 from pipelines import plots, recording, tracking

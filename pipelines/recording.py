@@ -38,23 +38,12 @@ def parent_run(
     settings: Settings, station: str, preset: str, seed: int, further_target: str | None = None
 ) -> Iterator[str]:
     """Open the parent run of a retraining and close it as finished or failed; gives its id."""
-    client = connect(settings)
     model = climate_model(station, further_target)
-    experiment = tracking.experiment_of(client, settings, model)
-    run_id = tracking.start_run(
-        client, experiment, f"retrain {model.removeprefix('climate-')} {preset}"
-    )
     params = {"preset": preset, "seed": seed, "station": station}
-    try:
-        tracking.log_params(
-            client, run_id, params | ({"target": further_target} if further_target else {})
-        )
+    further = {"target": further_target} if further_target else {}
+    name = f"retrain {model.removeprefix('climate-')} {preset}"
+    with tracking.recorded_run(settings, model, name, params | further) as run_id:
         yield run_id
-    except BaseException as error:
-        tracking.set_tags(client, run_id, {"error": f"{type(error).__name__}: {error}"[:5000]})
-        tracking.end_run(client, run_id, "FAILED")
-        raise
-    tracking.end_run(client, run_id)
 
 
 def log_admission(settings: Settings, run_id: str, admission: Admission) -> None:

@@ -4,7 +4,8 @@ import hashlib
 import platform
 import subprocess  # git, with fixed arguments
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from mlflow.exceptions import MlflowException
 
 from forecasting.settings import Settings
 from forecasting.stores.registry.store import artifact_root
-from forecasting.stores.registry.versions import store_errors
+from forecasting.stores.registry.versions import connect, store_errors
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -54,6 +55,23 @@ def start_run(
         tags["mlflow.parentRunId"] = parent
     with store_errors():
         return str(client.create_run(experiment, run_name=name, tags=tags).info.run_id)
+
+
+@contextmanager
+def recorded_run(
+    settings: Settings, experiment: str, name: str, params: Mapping[str, object]
+) -> Iterator[str]:
+    """Open a run and close it as finished or failed; gives its id."""
+    client = connect(settings)
+    run_id = start_run(client, experiment_of(client, settings, experiment), name)
+    try:
+        log_params(client, run_id, params)
+        yield run_id
+    except BaseException as error:
+        set_tags(client, run_id, {"error": f"{type(error).__name__}: {error}"[:5000]})
+        end_run(client, run_id, "FAILED")
+        raise
+    end_run(client, run_id)
 
 
 def log_params(client: MlflowClient, run_id: str, params: Mapping[str, object]) -> None:

@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from serving.living import LivingParts
 from serving.problems import install_problems
 from serving.request_ids import RequestIds
-from serving.routes import forecast, health, models
+from serving.routes import forecast, health, models, text
 from serving.settings import ServingSettings, load_serving_settings
 
 #: FastAPI can send traces, metrics and errors elsewhere, switched on by an environment variable.
@@ -25,7 +25,10 @@ SILENT: Final[TelemetryConfig] = {
     "auto_configure": False,
 }
 
-DESCRIPTION = "Climate forecasts with honest intervals, from the champion of each station."
+DESCRIPTION = (
+    "Climate forecasts with honest intervals, from the champion of each station; texts written on "
+    "and scored by the language model of each corpus."
+)
 
 
 def create_app(settings: ServingSettings | None = None) -> FastAPI:
@@ -51,7 +54,7 @@ def create_app(settings: ServingSettings | None = None) -> FastAPI:
     app.state.parts = parts
     app.add_middleware(RequestIds)
     install_problems(app)
-    for routes in (forecast, models, health):
+    for routes in (forecast, models, text, health):
         app.include_router(routes.router)
     return app
 

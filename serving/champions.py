@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Generic, Protocol, TypeVar
 
 from forecasting.errors import GatecastError, ModelInvalid, NoChampion
 from forecasting.stores.files import safe_name
@@ -29,6 +29,17 @@ LONGEST_BACKOFF_SECONDS: Final = 60.0
 logger = logging.getLogger(__name__)
 
 
+class Published(Protocol):
+    """What can be live: it knows the pointer that it was loaded from."""
+
+    @property
+    def pointer(self) -> Pointer:
+        """Which version it is."""
+
+
+Served = TypeVar("Served", bound=Published)
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Failure:
     """A pointer that could not be followed, and when it is tried again."""
@@ -38,23 +49,33 @@ class _Failure:
     retry_at: float
 
 
-class Champions:
-    """The live forecaster per model, kept in step with the published pointers.
+class LiveModels(Generic[Served]):
+    """The live model of every name with a prefix, kept in step with the published pointers.
 
     Args:
         root: the home folder.
+        prefix: which models these are.
+        load: makes a live model of a version's folder, or refuses it.
         clock: seconds that only grow.
     """
 
-    def __init__(self, root: Path, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        root: Path,
+        prefix: str,
+        load: Callable[[Path, Pointer], Served],
+        clock: Callable[[], float],
+    ) -> None:
         self._root = root
+        self._prefix = prefix
+        self._load = load
         self._clock = clock
-        self._live: Mapping[str, Forecaster] = {}
+        self._live: Mapping[str, Served] = {}
         self._failures: dict[str, _Failure] = {}
         self.swaps = 0
         self.swap_failed = 0
 
-    def of(self, model: str) -> Forecaster:
+    def of(self, model: str) -> Served:
         """Return the model's live champion.
 
         Raises:
@@ -63,7 +84,7 @@ class Champions:
         try:
             return self._live[model]
         except KeyError:
-            raise NoChampion("the station has no champion", expected="a promoted version") from None
+            raise NoChampion("it has no champion", expected="a promoted version") from None
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -72,7 +93,7 @@ class Champions:
 
     def refresh(self) -> None:
         """Look once at every pointer: load what is new, drop what was withdrawn."""
-        published = {name for name in published_models(self._root) if name.startswith(PREFIX)}
+        published = {name for name in published_models(self._root) if name.startswith(self._prefix)}
         for model in sorted(published | self._live.keys() | self._failures.keys()):
             pointer: Pointer | None = None
             try:
@@ -93,9 +114,9 @@ class Champions:
         if pointer.model != model:
             raise ModelInvalid("another model's pointer", expected=model, found=pointer.model)
         safe_name(pointer.folder)
-        forecaster = Forecaster.load(version_folder(self._root, pointer), pointer)
+        loaded = self._load(version_folder(self._root, pointer), pointer)
         # One assignment of a whole mapping: a request sees the old champion or the new one.
-        self._live = {**self._live, model: forecaster}
+        self._live = {**self._live, model: loaded}
         self._failures.pop(model, None)
         self.swaps += 1
         logger.info("champion %s is version %d", model, pointer.version)
@@ -123,3 +144,15 @@ class Champions:
         )
         self.swap_failed += 1
         logger.warning("champion %s not swapped, next try in %.0f s: %s", model, pause, error)
+
+
+class Champions(LiveModels[Forecaster]):
+    """The live forecaster per climate model.
+
+    Args:
+        root: the home folder.
+        clock: seconds that only grow.
+    """
+
+    def __init__(self, root: Path, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(root, PREFIX, Forecaster.load, clock)

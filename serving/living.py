@@ -6,11 +6,13 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from serving.champions import Champions
+from serving.desk import Desk
 from serving.healing import Healer
 from serving.kept import Answers
 from serving.records import Records
 from serving.refusals import BodyTooLarge
 from serving.settings import ServingSettings
+from serving.texts import TextChampions
 from serving.watching import Watcher
 
 
@@ -22,6 +24,8 @@ class LivingParts:
     records: Records
     champions: Champions
     answers: Answers
+    texts: TextChampions
+    desk: Desk
     watcher: Watcher
     healer: Healer | None
 
@@ -29,13 +33,18 @@ class LivingParts:
     def of(cls, settings: ServingSettings) -> "LivingParts":
         """Build the parts without starting any of them."""
         records, champions = Records(settings.root), Champions(settings.root)
+        texts = TextChampions(settings.root)
         # Champions first: retraining writes the station before it promotes.
-        watcher = Watcher((champions.refresh, records.refresh), settings.poll_seconds)
+        watcher = Watcher(
+            (champions.refresh, records.refresh, texts.refresh), settings.poll_seconds
+        )
         return cls(
             settings=settings,
             records=records,
             champions=champions,
             answers=Answers(records, champions),
+            texts=texts,
+            desk=Desk(settings.text_places),
             watcher=watcher,
             healer=Healer(settings.root, settings.tracking) if settings.heal else None,
         )

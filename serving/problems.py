@@ -18,6 +18,7 @@ from forecasting.errors import (
     StationUnknown,
 )
 from serving.bodies import shown_key
+from serving.desk import Overloaded
 from serving.refusals import (
     FAULTS_SHOWN,
     BodyTooLarge,
@@ -27,6 +28,7 @@ from serving.refusals import (
     StationUnobserved,
 )
 from serving.schemas import Problem, standalone_schema
+from serving.texts import TextTimeout
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +37,8 @@ STATUS: Final[Mapping[type[BaseException], int]] = {
     RequestRefused: 422,
     BodyUnreadable: 400,
     BodyTooLarge: 413,
+    Overloaded: 503,
+    TextTimeout: 503,
     StationUnknown: 404,
     NoChampion: 503,
     StationUnobserved: 503,
@@ -89,7 +93,10 @@ async def _answer_refusal(request: Request, error: Exception) -> Response:
     if isinstance(error, ModelOutputInvalid):
         logger.warning("request %s: %s %s", request.state.request_id, error.code, error)
     faults = error.faults if isinstance(error, RequestRefused) else ()
-    return problem(request, status=status, code=error.code, detail=str(error), faults=faults)
+    answer = problem(request, status=status, code=error.code, detail=str(error), faults=faults)
+    if isinstance(error, Overloaded):
+        answer.headers["Retry-After"] = "1"
+    return answer
 
 
 async def _answer_invalid_query(request: Request, error: Exception) -> Response:

@@ -15,6 +15,12 @@ class ServingSettings(Settings):
         0.5, gt=0, le=60, description="pause between two looks at the published pointers"
     )
     body_bytes: int = Field(2 * 2**20, gt=0, description="most bytes a request's body may have")
+    text_seconds: float = Field(
+        20.0, gt=0, le=600, description="time that one text may take to be written or scored"
+    )
+    text_places: int = Field(
+        4, ge=1, le=64, description="texts that are written or scored at a time"
+    )
     heal: bool = Field(
         default=True, description="reconcile the pointers with the registry when it has changed"
     )

@@ -1,22 +1,24 @@
 """Turn a trained ensemble into one self-contained ONNX graph in physical units, and run it."""
 
-import tempfile
-import warnings
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import save as to_bytes
 from torch import nn
-from torch.jit._trace import TracerWarning
 
 from forecasting.climate.windows import Windows, WindowSpec
-from forecasting.stores.files import write_bytes
 from forecasting.stores.graphs import open_graph
+from forecasting.training.exporting import Signature, export_graph
 
 #: The graph's names, the same in the registry's signature and in the API.
 HISTORY, ORIGIN, QUANTILES = "history", "origin", "quantiles"
+
+SIGNATURE = Signature(
+    inputs=(HISTORY, ORIGIN),
+    outputs=(QUANTILES,),
+    free={name: {0: "batch"} for name in (HISTORY, ORIGIN, QUANTILES)},
+)
 
 
 def write_graph(model: nn.Module, window: WindowSpec, variables: int, path: Path) -> None:
@@ -31,31 +33,7 @@ def write_graph(model: nn.Module, window: WindowSpec, variables: int, path: Path
     # A batch of 2 in the example: 1 would be frozen into the graph.
     history = torch.zeros(2, window.history, variables)
     origin = torch.zeros(2, dtype=torch.int64)
-    with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
-        exported = Path(folder) / path.name
-        # The TorchScript exporter is 20 times faster than dynamo's, and warns that it is old.
-        warnings.filterwarnings("ignore", category=DeprecationWarning, module="torch")
-        warnings.filterwarnings("ignore", message=".*legacy TorchScript.*")
-        warnings.filterwarnings("ignore", message="Constant folding - Only steps=1.*")
-        warnings.filterwarnings("ignore", message=".*Exporting a model to ONNX with a batch_size.*")
-        warnings.filterwarnings("ignore", category=TracerWarning)
-        torch.onnx.export(
-            model.cpu().eval(),
-            (history, origin),
-            str(exported),
-            input_names=[HISTORY, ORIGIN],
-            output_names=[QUANTILES],
-            dynamic_axes={name: {0: "batch"} for name in (HISTORY, ORIGIN, QUANTILES)},
-            opset_version=17,
-            dynamo=False,
-        )
-        write_bytes(path, exported.read_bytes())
-
-
-def write_weights(model: nn.Module, path: Path) -> None:
-    """Write every weight and buffer of a model as safetensors."""
-    state = {name: tensor.cpu().contiguous().clone() for name, tensor in model.state_dict().items()}
-    write_bytes(path, to_bytes(state))
+    export_graph(model, (history, origin), SIGNATURE, path)
 
 
 class GraphForecaster:

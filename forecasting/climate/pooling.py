@@ -10,7 +10,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from forecasting.climate.export import write_weights
 from forecasting.climate.fitting import MemberTask
 from forecasting.climate.folds import Fold
 from forecasting.climate.model import ClimateForecaster
@@ -18,6 +17,7 @@ from forecasting.climate.recipe import SEEDS_A_RUN, VIEWS, Fitting, Recipe
 from forecasting.climate.series import Station
 from forecasting.climate.sharing import Share
 from forecasting.errors import SeriesTooShort
+from forecasting.training.exporting import write_weights
 from forecasting.training.loop import Epoch, Fit, train
 
 #: What stands before the cell in the name of a candidate whose weights several stations share.

@@ -9,7 +9,6 @@ import torch
 from safetensors.torch import load as from_bytes
 
 from forecasting.climate.baselines import Baselines, fit_baselines
-from forecasting.climate.export import write_weights
 from forecasting.climate.fitting import Batches, MemberTask
 from forecasting.climate.folds import Fold
 from forecasting.climate.model import ClimateForecaster, ForecasterSpec, Statistics, View
@@ -17,6 +16,7 @@ from forecasting.climate.scaling import fit_scaler
 from forecasting.climate.series import ClimateSeries
 from forecasting.climate.windows import STRETCHES, Blocks, Windows, WindowSpec, cut
 from forecasting.errors import ModelInvalid
+from forecasting.training.exporting import write_weights
 from forecasting.training.loop import Epoch, Fit, TrainingSpec, train
 
 #: Members take turns: those of even seeds read levels, those of odd ones departures.

@@ -52,6 +52,30 @@ class ModelCard:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TextCard:
+    """The `model.json` of a language model's version, beside its graph and its vocabulary.
+
+    The graph takes `symbols` (batch, steps) int64 and `state` (batch, state) float32 and
+    returns `log_probabilities` (batch, steps, symbols) in nats of what follows each symbol, and
+    the state `after` them. `preparation` says how a text becomes characters, and the vocabulary
+    which number each has.
+    """
+
+    model: str
+    corpus: str
+    preparation: str
+    symbols: int
+    state: int
+    cell: str
+    members: int
+    parameters: int
+    vocabulary_sha256: str
+    data_sha256: str
+    test_bits_per_character: float
+    run_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Pointer:
     """Which version is champion, where its files are, and the sum of its manifest."""
 
@@ -136,21 +160,21 @@ def publish(root: Path, files: Path, *, version: int, alias: str, run_id: str) -
         ManifestMismatch: the files are not what their manifest names.
     """
     verify_manifest(files)
-    card = read_card(files)
+    model = model_of(files)
     manifest_sha256 = sha256(files / MANIFEST)
-    home = pointer_path(root, card.model).parent
+    home = pointer_path(root, model).parent
     folder = f"{version}-{manifest_sha256[:12]}"
     if not _is_whole(home / folder, manifest_sha256):
         _put(files, home / folder)
     pointer = Pointer(
-        model=card.model,
+        model=model,
         version=version,
         alias=alias,
         run_id=run_id,
         folder=folder,
         manifest_sha256=manifest_sha256,
     )
-    write_json(pointer_path(root, card.model), asdict(pointer))
+    write_json(pointer_path(root, model), asdict(pointer))
     return pointer
 
 
@@ -200,6 +224,16 @@ def read_pointer(root: Path, model: str) -> Pointer:
 def version_folder(root: Path, pointer: Pointer) -> Path:
     """Return the folder with the pointed version's files."""
     return pointer_path(root, pointer.model).parent / pointer.folder
+
+
+def model_of(folder: Path) -> str:
+    """Return the model's name on a version's card, of whichever kind; its manifest is verified."""
+    return str(json.loads((folder / CARD).read_bytes())["model"])
+
+
+def read_text_card(folder: Path) -> TextCard:
+    """Read the card of a language model's version whose manifest has been verified."""
+    return TextCard(**json.loads((folder / CARD).read_bytes()))
 
 
 def read_card(folder: Path) -> ModelCard:

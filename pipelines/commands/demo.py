@@ -20,6 +20,9 @@ from pipelines.environment import prepare
 
 STATION = "seattle"
 
+#: What the API answers once the station's champion is served.
+FORECAST = f"/v1/forecast?station={STATION}"
+
 #: The API is ready in about a second; a busy machine gets this long.
 START_SECONDS = 60.0
 
@@ -75,8 +78,12 @@ def require_champion(settings: Settings, decision: dict[str, Any]) -> None:
 
 
 @contextmanager
-def api(settings: Settings) -> Iterator[int]:
+def api(settings: Settings, ready: str = FORECAST) -> Iterator[int]:
     """Run the real API on a free port of loopback for as long as the block; gives the port.
+
+    Args:
+        settings: the home folder.
+        ready: the path that is answered once there is something to ask.
 
     Raises:
         ApiUnavailable: it did not become ready in time.
@@ -88,14 +95,14 @@ def api(settings: Settings) -> Iterator[int]:
     command += ["serve", "--host", "127.0.0.1", "--port", str(port)]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as server:  # noqa: S603
         try:
-            wait_until_ready(port, server)
+            wait_until_ready(port, server, ready)
             yield port
         finally:
             server.terminate()
 
 
-def wait_until_ready(port: int, server: subprocess.Popen[bytes]) -> None:
-    """Wait for the champion to be served.
+def wait_until_ready(port: int, server: subprocess.Popen[bytes], path: str) -> None:
+    """Wait until a path is answered.
 
     Raises:
         ApiUnavailable: the process ended, or was not ready in time.
@@ -103,13 +110,13 @@ def wait_until_ready(port: int, server: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and server.poll() is None:
         try:
-            ask(port, f"/v1/forecast?station={STATION}")
+            ask(port, path)
         except (OSError, ApiUnavailable):
             time.sleep(0.2)
         else:
             return
     raise ApiUnavailable(
-        "the API did not give a forecast",
+        "the API did not become ready",
         expected=f"status 200 within {START_SECONDS:.0f} s",
         found=f"exit code {server.poll()}",
     )

@@ -15,6 +15,9 @@ from pipelines.environment import prepare
 
 REFUSED = 1
 
+#: How the names of language models begin.
+TEXTS = "language-"
+
 
 def list_all(*, json: bool = False) -> None:
     """List every registered model with its versions, newest first, and their aliases.
@@ -76,10 +79,10 @@ def promote(version: str, *, json: bool = False) -> int:
     settings = load_settings()
     client = _open(settings)
     from forecasting.stores.registry.versions import resolve  # noqa: PLC0415 - MLflow
-    from pipelines.regating import promote_again  # noqa: PLC0415 - MLflow
 
+    found = resolve(client, version)
     with tempfile.TemporaryDirectory() as scratch:
-        result = promote_again(settings, client, resolve(client, version), Path(scratch))
+        result = _gate_again(found.model)(settings, client, found, Path(scratch))
     if json:
         print_json(result)
     else:
@@ -91,20 +94,37 @@ def rollback(name: str, *, json: bool = False) -> None:
     """Make the previous champion of a model champion again, with the same checks.
 
     Args:
-        name: the registered model (`climate-seattle`), or the station of one (`seattle`), whose
-            first target is meant.
+        name: the registered model (`climate-seattle`, `language-schoolmistress`), or the station of
+            one (`seattle`), whose first target is meant.
         json: print one JSON object.
     """
     settings = load_settings()
     _open(settings)
-    from pipelines.promotion import roll_back  # noqa: PLC0415 - MLflow
+    why = "rolled back on the command line"
+    if name.startswith(TEXTS):
+        from pipelines.texts.promotion import roll_back_text  # noqa: PLC0415 - MLflow
 
-    model = name if name.startswith("climate-") else climate_model(name)
-    pointer = roll_back(settings, model, "rolled back on the command line")
+        model, pointer = name, roll_back_text(settings, name, why)
+    else:
+        from pipelines.promotion import roll_back  # noqa: PLC0415 - MLflow
+
+        model = name if name.startswith("climate-") else climate_model(name)
+        pointer = roll_back(settings, model, why)
     if json:
         print_json(asdict(pointer))
     else:
         print_line(f"{model}: version {pointer.version} is champion again")
+
+
+def _gate_again(model: str) -> Any:  # noqa: ANN401 - a function of either tenant
+    """Return what runs the gate again on versions of a model."""
+    if model.startswith(TEXTS):
+        from pipelines.texts.regating import promote_text_again  # noqa: PLC0415 - MLflow
+
+        return promote_text_again
+    from pipelines.regating import promote_again  # noqa: PLC0415 - MLflow
+
+    return promote_again
 
 
 def _open(settings: Settings) -> Any:  # noqa: ANN401 - MlflowClient, imported late

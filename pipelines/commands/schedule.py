@@ -23,6 +23,10 @@ SERVER_START_SECONDS = 120.0
 SERVER_STOP_SECONDS = 20.0
 
 
+#: What is scheduled where nothing is named: the packaged station and the packaged corpus.
+USUAL = ("seattle", "schoolmistress")
+
+
 class SchedulerUnavailable(GatecastError):
     """No Prefect server answers, and none could be started."""
 
@@ -32,19 +36,23 @@ class SchedulerUnavailable(GatecastError):
 def schedule(
     *names: str,
     cron: str = "0 6 * * *",
+    language_cron: str = "0 3 * * 0",
     timezone: str | None = None,
     preset: Literal["default", "quick"] = "default",
     port: int = 4200,
 ) -> None:
-    """Retrain stations on schedule until the process is told to end.
+    """Retrain stations and corpora on schedule until the process is told to end.
 
     Uses the Prefect server that PREFECT_API_URL names; without one, starts its own on
     loopback and stops it at the end.
 
     Args:
-        names: shipped datasets or paths of TOML files; `seattle` when none is given.
-        cron: when to retrain, as five cron fields.
-        timezone: IANA time zone of the cron fields; each station's own when left out.
+        names: shipped datasets and corpora, or paths of TOML files; `seattle` and
+            `schoolmistress` when none is given.
+        cron: when to retrain stations, as five cron fields.
+        language_cron: when to train the corpora's language models.
+        timezone: IANA time zone of the cron fields; each station's own, and UTC for corpora,
+            when left out.
         preset: `default` or `quick`.
         port: port of the server that is started.
     """
@@ -55,12 +63,20 @@ def schedule(
     with prefect_server(port) as address:
         from prefect import serve  # noqa: PLC0415 - reads the server's address on import
 
-        from pipelines.deployments import deployments  # noqa: PLC0415 - prefect takes seconds
+        from pipelines.deployments import deployments, language_deployments  # noqa: PLC0415
+        from pipelines.texts.catalogue import is_corpus  # noqa: PLC0415 - prefect takes seconds
 
-        made = deployments(names or ("seattle",), cron=cron, timezone=timezone, preset=preset)
+        wanted = names or USUAL
+        corpora = [name for name in wanted if is_corpus(name)]
+        stations = [name for name in wanted if name not in corpora]
+        made = [
+            *deployments(stations, cron=cron, timezone=timezone, preset=preset),
+            *language_deployments(corpora, cron=language_cron, timezone=timezone, preset=preset),
+        ]
         console = Console(stderr=True)
-        for deployment in made:
-            console.print(f"scheduled {deployment.name}: {cron}", highlight=False)
+        for place, deployment in enumerate(made):
+            ticks = cron if place < len(stations) else language_cron
+            console.print(f"scheduled {deployment.name}: {ticks}", highlight=False)
         console.print(f"Prefect: {address}", highlight=False)
         serve(*made, pause_on_shutdown=False, print_starting_message=False)
 

@@ -22,6 +22,7 @@ async def readyz(living: Living) -> JSONResponse:
         {
             "status": "ready" if ready else "starting",
             "champions": list(champions.models),
+            "texts": list(living.texts.models),
             "swaps": champions.swaps,
             "swap_failed": champions.swap_failed,
         },

@@ -8,12 +8,13 @@ import pytest
 import torch
 
 from forecasting.climate.assembling import assemble
-from forecasting.climate.export import write_graph, write_weights
+from forecasting.climate.export import write_graph
 from forecasting.climate.model import ClimateForecaster, ForecasterSpec, Statistics
 from forecasting.climate.recipe import Fitting, Recipe
 from forecasting.climate.scaling import fit_climatology, fit_scaler
 from forecasting.climate.series import DAY, ClimateSeries, Station, Variable
 from forecasting.climate.windows import Blocks, WindowSpec
+from forecasting.training.exporting import write_weights
 from forecasting.training.loop import TrainingSpec
 from forecasting.training.machine import one_thread
 

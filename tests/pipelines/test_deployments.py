@@ -6,9 +6,9 @@ from prefect import Flow
 from prefect.client.schemas.objects import ConcurrencyLimitStrategy
 from prefect.utilities.importtools import import_object
 
-from forecasting.errors import DatasetUnknown
-from pipelines import climate
-from pipelines.deployments import ScheduleInvalid, deployments
+from forecasting.errors import CorpusUnknown, DatasetUnknown
+from pipelines import climate, language
+from pipelines.deployments import ScheduleInvalid, deployments, language_deployments
 from pipelines.tracking import ROOT
 from tests.pipelines.several import write_sound
 
@@ -16,6 +16,23 @@ from tests.pipelines.several import write_sound
 def make_deployments(*names, **changes):
     chosen = {"cron": "0 6 * * *", "timezone": None, "preset": "quick"}
     return deployments(names, **(chosen | changes))
+
+
+def make_language_deployments(*names, **changes):
+    chosen = {"cron": "0 3 * * 0", "timezone": None, "preset": "quick"}
+    return language_deployments(names, **(chosen | changes))
+
+
+def test_a_corpus_is_trained_on_a_cron_of_its_own_one_run_at_a_time():
+    [deployment] = make_language_deployments("schoolmistress")
+    [tick] = deployment.schedules
+    assert (tick.schedule.cron, tick.schedule.timezone) == ("0 3 * * 0", "UTC")
+    assert deployment.name == "language-schoolmistress"
+    assert deployment.parameters == {"corpus": "schoolmistress", "preset": "quick"}
+    assert deployment.concurrency_limit == 1
+    assert import_object(deployment.entrypoint) is language.train_language
+    with pytest.raises(CorpusUnknown):
+        make_language_deployments("atlantis")
 
 
 def test_a_station_is_retrained_on_its_own_clock_one_run_at_a_time():
@@ -65,7 +82,10 @@ def declared_for_a_work_pool():
 
 def test_a_work_pool_is_offered_the_same_deployments():
     offered = {each["name"]: each for each in declared_for_a_work_pool()["deployments"]}
-    served = make_deployments("seattle", "delhi", preset="default")
+    served = [
+        *make_deployments("seattle", "delhi", preset="default"),
+        *make_language_deployments("schoolmistress", preset="default"),
+    ]
     assert set(offered) == {deployment.name for deployment in served}
     for deployment in served:
         entry = offered[deployment.name]
@@ -85,8 +105,9 @@ def test_every_entrypoint_offered_to_a_work_pool_is_a_flow(monkeypatch):
     for entry in declared_for_a_work_pool()["deployments"]:
         path, _, name = entry["entrypoint"].partition(":")
         assert Path(path).is_file()
-        assert isinstance(getattr(climate, name), Flow)
-        assert Path(climate.__file__).samefile(path)
+        module = language if "language" in entry["tags"] else climate
+        assert isinstance(getattr(module, name), Flow)
+        assert Path(module.__file__).samefile(path)
 
 
 def test_the_version_named_in_the_file_is_the_pinned_one():

@@ -32,7 +32,8 @@ def scheduled(home, *words):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "gatecast", "--home", str(home), "schedule", "seattle"]
+    command = [sys.executable, "-m", "gatecast", "--home", str(home), "schedule"]
+    command += ["seattle", "schoolmistress", "--language-cron", "0 3 * * 0"]
     log = (home.parent / "schedule.log").open("wb")
     process = subprocess.Popen(
         [*command, "--preset", "quick", "--port", str(port), *words],
@@ -67,19 +68,31 @@ def wait_for(what, seconds):
     pytest.fail(f"not seen within {seconds} s")
 
 
+def deployed(address, count):
+    """Return the deployments by name once there are so many."""
+    found = ask(address, "/deployments/filter", {})
+    return {each["name"]: each for each in found} if len(found) == count else None
+
+
+def scheduled_runs(address, deployment):
+    """Return a deployment's runs that wait for their time."""
+    asked = {
+        "flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}},
+        "deployments": {"id": {"any_": [deployment["id"]]}},
+    }
+    return ask(address, "/flow_runs/filter", asked)
+
+
 def test_a_served_cron_gives_scheduled_runs_and_a_run_completes(tmp_path):
     with scheduled(tmp_path / "home", "--cron", "0 6 * * *") as (address, process):
-        runs = wait_for(
-            lambda: ask(
-                address,
-                "/flow_runs/filter",
-                {"flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}},
-            ),
-            seconds=120,
-        )
-        assert all(run["state_type"] == "SCHEDULED" for run in runs)
-        deployment = ask(address, "/deployments/filter", {})[0]
-        assert deployment["name"] == "retrain-seattle"
+        made = wait_for(lambda: deployed(address, 2), seconds=120)
+        assert set(made) == {"retrain-seattle", "language-schoolmistress"}
+        for each in made.values():
+            runs = wait_for(lambda each=each: scheduled_runs(address, each), seconds=60)
+            assert all(run["state_type"] == "SCHEDULED" for run in runs)
+        [tick] = made["language-schoolmistress"]["schedules"]
+        assert tick["schedule"] == {"cron": "0 3 * * 0", "timezone": "UTC", "day_or": True}
+        deployment = made["retrain-seattle"]
         assert deployment["schedules"][0]["schedule"] == {
             "cron": "0 6 * * *",
             "timezone": "America/Los_Angeles",

@@ -2,23 +2,19 @@
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import mlflow
 import mlflow.onnx
-import numpy as np
 import onnx
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
-from mlflow.models import Model, ModelSignature
+from mlflow.models import Model
 from mlflow.telemetry import set_telemetry_client
-from mlflow.types.schema import ColSpec, Schema, TensorSpec
-from numpy.typing import NDArray
 from sqlalchemy.exc import SQLAlchemyError
 
 from forecasting.errors import TrackingUnavailable, VersionUnknown
@@ -29,9 +25,11 @@ from forecasting.stores.published import (
     GRAPH,
     WEIGHTS,
     ModelCard,
+    TextCard,
     verify_manifest,
     write_manifest,
 )
+from forecasting.stores.registry.signatures import example_of, signature_of
 from forecasting.stores.registry.store import ensure_store
 
 #: What a process needs to run a version, and nothing more: no torch.
@@ -98,7 +96,15 @@ def store_errors() -> Iterator[None]:
         raise TrackingUnavailable(f"the tracking store failed: {type(error).__name__}") from error
 
 
-def package(folder: Path, *, graph: Path, weights: Path, card: ModelCard, identity: Model) -> str:
+def package(
+    folder: Path,
+    *,
+    graph: Path,
+    weights: Path,
+    card: ModelCard | TextCard,
+    identity: Model,
+    beside: Sequence[Path] = (),
+) -> str:
     """Lay a version's files into a folder that MLflow, a client and a reviewer can read.
 
     Args:
@@ -107,22 +113,16 @@ def package(folder: Path, *, graph: Path, weights: Path, card: ModelCard, identi
         weights: its weights as safetensors.
         card: what the graph reads and returns.
         identity: MLflow's model with the ids of run and model.
+        beside: further files that the graph is of no use without.
 
     Returns:
         The SHA-256 of the manifest.
     """
-    inputs: list[ColSpec | TensorSpec] = [
-        TensorSpec(np.dtype("float32"), (-1, card.history, len(card.variables)), "history"),
-        TensorSpec(np.dtype("int64"), (-1,), "origin"),
-    ]
-    outputs: list[ColSpec | TensorSpec] = [
-        TensorSpec(np.dtype("float32"), (-1, card.horizon, len(card.levels)), "quantiles")
-    ]
     mlflow.onnx.save_model(
         onnx.load(graph),
         str(folder),
-        signature=ModelSignature(inputs=Schema(inputs), outputs=Schema(outputs)),
-        input_example=_example(card),
+        signature=signature_of(card),
+        input_example=example_of(card),
         pip_requirements=REQUIREMENTS,
         save_as_external_data=False,
         onnx_execution_providers=["CPUExecutionProvider"],
@@ -131,16 +131,10 @@ def package(folder: Path, *, graph: Path, weights: Path, card: ModelCard, identi
     # The bytes that were judged, not a second serialisation of them.
     shutil.copyfile(graph, folder / GRAPH)
     shutil.copyfile(weights, folder / WEIGHTS)
+    for path in beside:
+        shutil.copyfile(path, folder / path.name)
     write_json(folder / CARD, asdict(card))
     return write_manifest(folder)
-
-
-def _example(card: ModelCard) -> dict[str, NDArray[Any]]:
-    """Two histories in physical units; one would freeze the batch axis of the example."""
-    rng = np.random.default_rng(0)
-    history = rng.normal(15.0, 3.0, (2, card.history, len(card.variables))).astype(np.float32)
-    origin = np.array([1_480_000_000, 1_490_000_000], dtype=np.int64)
-    return {"history": history, "origin": origin - origin % 86_400}
 
 
 def register(
@@ -148,8 +142,9 @@ def register(
     *,
     graph: Path,
     weights: Path,
-    card: ModelCard,
+    card: ModelCard | TextCard,
     registration: Registration,
+    beside: Sequence[Path] = (),
 ) -> int:
     """Log a whole version and register it; what is half-written is never registered.
 
@@ -166,7 +161,7 @@ def register(
             run.info.experiment_id,
             name=card.cell,
             source_run_id=card.run_id,
-            model_type="forecaster",
+            model_type="forecaster" if isinstance(card, ModelCard) else "language-model",
             tags=registration.tags,
         )
         folder = Path(scratch) / "model"
@@ -176,6 +171,7 @@ def register(
             weights=weights,
             card=card,
             identity=Model(run_id=card.run_id, model_id=logged.model_id),
+            beside=beside,
         )
         client.log_model_artifacts(logged.model_id, str(folder))
         client.finalize_logged_model(logged.model_id, "READY")

@@ -10,9 +10,10 @@ import torch
 from safetensors.torch import load_file
 
 from forecasting.climate.assembling import assemble
-from forecasting.climate.export import GraphForecaster, write_graph, write_weights
+from forecasting.climate.export import GraphForecaster, write_graph
 from forecasting.climate.windows import cut
 from forecasting.stores.graphs import SILENCE
+from forecasting.training.exporting import write_weights
 
 BATCH = 7
 

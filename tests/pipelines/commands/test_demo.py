@@ -89,7 +89,7 @@ def test_an_api_that_never_answers_is_stopped(tmp_path, server_that, monkeypatch
     processes = server_that("exec sleep 60")
     monkeypatch.setattr(module, "START_SECONDS", 0.3)
     with (
-        pytest.raises(ApiUnavailable, match="did not give a forecast"),
+        pytest.raises(ApiUnavailable, match="did not become ready"),
         api(Settings(home=tmp_path)),
     ):
         pytest.fail("there is no answer")

@@ -10,7 +10,13 @@ def test_a_service_without_a_champion_is_ready(client):
     answer = client.get("/readyz")
 
     assert answer.status_code == 200
-    assert answer.json() == {"status": "ready", "champions": [], "swaps": 0, "swap_failed": 0}
+    assert answer.json() == {
+        "status": "ready",
+        "champions": [],
+        "texts": [],
+        "swaps": 0,
+        "swap_failed": 0,
+    }
 
 
 def test_a_service_that_has_not_looked_yet_is_alive_and_not_ready(settings):

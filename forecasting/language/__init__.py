@@ -1,0 +1,1 @@
+"""A character language model on the recurrent core that the forecasters use."""

@@ -1,0 +1,140 @@
+"""The language flow: land, admit, split, fit, judge, publish, promote. Wiring only."""
+
+from pathlib import Path
+from typing import Any
+
+from prefect import flow, task, unmapped
+from prefect.artifacts import create_markdown_artifact
+from prefect.events import emit_event
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from data_checks.text_admissions import save_text
+from data_checks.texts import admit_text
+from forecasting.language.recipe import SEED
+from forecasting.settings import load_settings
+from pipelines import tracking
+from pipelines.climate import source_was_away
+from pipelines.fitting import fit_beside
+from pipelines.progress import watching
+from pipelines.texts import judgement as judgements
+from pipelines.texts import promotion, recording
+from pipelines.texts.catalogue import PACKAGED, find_corpus
+from pipelines.texts.judging import judge_text
+from pipelines.texts.landing import land_text
+from pipelines.texts.workspace import TextPlan, open_text_workspace, read_text_plan
+from pipelines.workspace import close_workspace, only_run
+
+
+@task(
+    retries=2,
+    retry_delay_seconds=[5, 30],
+    retry_condition_fn=source_was_away,
+    task_run_name="land-{corpus}",
+)
+def land(corpus: str, text: str | None) -> str:
+    """Land the raw file; the only step that meets the network, and so the only one retried."""
+    local = None if text is None else Path(text)
+    return str(land_text(find_corpus(corpus), load_settings(), local))
+
+
+@task(task_run_name="admit-{corpus}")
+def admit(corpus: str, file: str, run_id: str) -> str:
+    """Check the text; returns its SHA-256 or refuses."""
+    settings, declared = load_settings(), find_corpus(corpus)
+    admission = admit_text(declared, Path(file).read_bytes())
+    create_markdown_artifact(
+        key=f"text-{declared.name}".replace("_", "-"),
+        markdown=recording.text_verdict(admission),
+        description="verdict of the text checks",
+    )
+    recording.log_text(settings, run_id, admission)
+    return save_text(settings.root, declared, admission)
+
+
+@task(task_run_name="split-{corpus}")
+def split(corpus: str, data_sha256: str, preset: str, seed: int) -> str:
+    """Write the plan of the run; returns its folder."""
+    plan = TextPlan(
+        corpus=find_corpus(corpus).name, data_sha256=data_sha256, preset=preset, seed=seed
+    )
+    return str(open_text_workspace(load_settings().root, plan))
+
+
+@task(task_run_name="fit-{network}")
+def fit(folder: str, network: str) -> str:
+    """Train one network in a process of its own; returns its folder."""
+    return str(
+        fit_beside(
+            load_settings(), Path(folder), network, watching.get(), "pipelines.texts.fitting"
+        )
+    )
+
+
+@task
+def judge(folder: str, run_id: str) -> str:
+    """Put the members into one graph and judge it; returns the folder with the judgement."""
+    settings, path = load_settings(), Path(folder)
+    judgement = judge_text(settings, path)
+    judgements.write_judgement(path, judgement)
+    recording.log_text_judgement(settings, run_id, path, judgement)
+    return folder
+
+
+@task
+def publish(folder: str, run_id: str) -> int | None:
+    """Register the model where the rule says so; returns its version."""
+    path = Path(folder)
+    judgement = judgements.read_judgement(path)
+    return promotion.publish_text(load_settings(), path, judgement, run_id)
+
+
+@task
+def promote(folder: str, version: int | None, run_id: str) -> dict[str, Any]:
+    """Promote the version if it has earned it; returns the decision."""
+    settings, path = load_settings(), Path(folder)
+    judgement = judgements.read_judgement(path)
+    decision = promotion.decide_text(settings, path, judgement, version)
+    recording.log_text_decision(settings, run_id, decision)
+    create_markdown_artifact(
+        key=f"decision-{decision.model}".replace("_", "-"),
+        markdown=recording.decision_markdown(judgement, decision),
+        description="decision of the gate",
+    )
+    emit_event(
+        event=f"gatecast.{'promoted' if decision.promoted else 'refused'}",
+        resource={"prefect.resource.id": f"gatecast.model.{decision.model}"},
+        payload={"version": decision.version, "sentence": decision.verdict.sentence},
+    )
+    return recording.text_decision_json(judgement, decision, run_id)
+
+
+@flow(
+    name="language-model",
+    flow_run_name="language-{corpus}-{preset}",
+    task_runner=ThreadPoolTaskRunner(max_workers=load_settings().workers),  # type: ignore[arg-type]
+)
+def train_language(
+    corpus: str = PACKAGED,
+    text: str | None = None,
+    preset: str = "default",
+    seed: int = SEED,
+) -> dict[str, Any]:
+    """Train, judge and perhaps promote one corpus' language model; returns the decision."""
+    settings = load_settings()
+    model = f"language-{find_corpus(corpus).name}"
+    params = {"preset": preset, "seed": seed, "corpus": corpus}
+    with (
+        only_run(settings, model),
+        tracking.recorded_run(settings, model, f"train {model} {preset}", params) as run,
+    ):
+        file = land(corpus, text)
+        data_sha256 = admit(corpus, file, run)
+        folder = split(corpus, data_sha256, preset, seed)
+        networks = read_text_plan(Path(folder)).networks
+        for trained in fit.map(unmapped(folder), networks):
+            trained.result()  # every network is needed: the first refusal is the run's
+        judge(folder, run)
+        version = publish(folder, run)
+        decision = promote(folder, version, run)
+        close_workspace(Path(folder))
+    return decision

@@ -1,0 +1,1 @@
+"""The language flow's steps: corpora, landing, fitting, judging, recording, promotion."""

@@ -1,0 +1,163 @@
+"""Register a language model by a stated rule, and promote it under the lock.
+
+One that passes the gate is registered and becomes `champion`. A refused one that fails against
+the champion only is registered as `challenger`. Every other is only logged with its run.
+"""
+
+import getpass
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from mlflow import MlflowClient
+
+from forecasting.errors import ModelOutputInvalid
+from forecasting.language.gate import Verdict, judge
+from forecasting.language.reading import TextGraph
+from forecasting.language.selftest import selftest
+from forecasting.language.vocabulary import VOCABULARY, read_vocabulary
+from forecasting.settings import Settings
+from forecasting.stores.published import GRAPH, WEIGHTS, Pointer, TextCard, read_text_card
+from forecasting.stores.registry.aliases import (
+    ChampionMoved,
+    Move,
+    previous_champion,
+    promote,
+    set_challenger,
+)
+from forecasting.stores.registry.versions import connect, register, store_errors
+from pipelines.texts.describing import text_registration, verdict_tags
+from pipelines.texts.judgement import TextJudgement
+from pipelines.texts.judging import MODEL
+from pipelines.texts.workspace import read_text_plan
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextDecision:
+    """What came of a model. `version` is None where it was only logged."""
+
+    model: str
+    version: int | None
+    promoted: bool
+    verdict: Verdict
+
+
+def wanted(verdict: Verdict) -> bool:
+    """Say whether a model is registered: promoted, or refused for the champion's sake alone."""
+    failed = [check for check in verdict.checks if not check.passed]
+    return all("champion" in check.name for check in failed)
+
+
+def publish_text(
+    settings: Settings, folder: Path, judgement: TextJudgement, run_id: str
+) -> int | None:
+    """Register a judged model where the rule says so; returns its version or None."""
+    if not wanted(judgement.verdict):
+        return None
+    plan = read_text_plan(folder)
+    corpus = plan.text(settings.root)
+    card = TextCard(
+        model=plan.model,
+        corpus=plan.corpus,
+        preparation=corpus.preparation,
+        symbols=len(corpus.vocabulary),
+        state=judgement.state,
+        cell=plan.recipe.member.model.cell,
+        members=plan.recipe.members,
+        parameters=judgement.parameters,
+        vocabulary_sha256=corpus.vocabulary.sha256,
+        data_sha256=plan.data_sha256,
+        test_bits_per_character=round(judgement.parts["test"].bits_per_character, 4),
+        run_id=run_id,
+    )
+    return register(
+        connect(settings),
+        graph=folder / MODEL / GRAPH,
+        weights=folder / MODEL / WEIGHTS,
+        card=card,
+        registration=text_registration(plan, corpus, judgement),
+        beside=[folder / MODEL / VOCABULARY],
+    )
+
+
+def decide_text(
+    settings: Settings, folder: Path, judgement: TextJudgement, version: int | None
+) -> TextDecision:
+    """Promote a registered model that has passed the gate; tag it with what came of it."""
+    plan, verdict = read_text_plan(folder), judgement.verdict
+    if version is None:
+        return TextDecision(model=plan.model, version=None, promoted=False, verdict=verdict)
+    client = connect(settings)
+    promoted = False
+    if verdict.promoted:
+        try:
+            move = move_of(plan.model, version, judgement.champion, verdict.sentence)
+            promote(client, settings, move, smoke_test)
+            promoted = True
+        except ChampionMoved as error:
+            verdict = _outrun(verdict, error)
+    if not promoted:
+        set_challenger(client, plan.model, version)
+    decision = TextDecision(model=plan.model, version=version, promoted=promoted, verdict=verdict)
+    tag_text_decision(client, decision)
+    return decision
+
+
+def tag_text_decision(client: MlflowClient, decision: TextDecision) -> None:
+    """Write the final decision on the version."""
+    tags = verdict_tags(decision.verdict) | {"promoted": str(decision.promoted).lower()}
+    with store_errors():
+        for name, value in tags.items():
+            client.set_model_version_tag(decision.model, str(decision.version), name, value)
+
+
+def _outrun(verdict: Verdict, error: ChampionMoved) -> Verdict:
+    """Refuse what was judged against a champion that is none any more."""
+    again = judge(verdict.evidence, verdict.limits)
+    return Verdict(
+        promoted=False,
+        sentence=f"Refused: {error.message}. {again.sentence}",
+        checks=again.checks,
+        limits=again.limits,
+        evidence=again.evidence,
+    )
+
+
+def smoke_test(files: Path) -> None:
+    """Try a version's verified files before it may be champion.
+
+    Raises:
+        ModelInvalid: graph, vocabulary and card do not belong together.
+        ModelOutputInvalid: the graph failed its self-test.
+    """
+    card = read_text_card(files)
+    vocabulary = read_vocabulary(files, card.vocabulary_sha256)
+    graph = TextGraph.open(files / GRAPH)
+    graph.check_fits(card, vocabulary)
+    text = np.arange(7 * 32, dtype=np.int64) % len(vocabulary)
+    trial = selftest(graph, text)
+    if not trial.passed:
+        raise ModelOutputInvalid(
+            f"the graph of {card.model} failed its smoke test",
+            expected="finite probabilities that sum to 1, alone, in a batch and in halves",
+            found=trial,
+        )
+
+
+def roll_back_text(settings: Settings, model: str, why: str) -> Pointer:
+    """Make the previous champion the champion again, with the checks of a promotion.
+
+    Raises:
+        NoChampion: there is no champion, or none before it.
+        ManifestMismatch, ModelInvalid, ModelOutputInvalid: its files will not do.
+    """
+    client = connect(settings)
+    champion, previous = previous_champion(client, model)
+    return promote(client, settings, move_of(model, previous, champion, why), smoke_test)
+
+
+def move_of(model: str, version: int, champion: int | None, why: str) -> Move:
+    """Return a change of champion as the log keeps it."""
+    return Move(
+        model=model, version=version, judged_against=champion, who=getpass.getuser(), why=why
+    )
