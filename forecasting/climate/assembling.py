@@ -34,6 +34,12 @@ PRIOR = {
 }
 
 
+#: By how much less a simple rival must err at the held-out origins than the blend, over the whole
+#: horizon and as a share, to be left alone at the leads where it does. Where persistence is the
+#: truth it errs by 2 to 7 % less; on eleven stations of three years no rival did by 0.3 %.
+CLEARLY = 0.01
+
+
 @dataclass(frozen=True, kw_only=True)
 class Assembly:
     """A blended forecaster and how it came to its weights.
@@ -151,14 +157,40 @@ def _weigh(held: _HeldOut) -> BlendWeights:
     """Learn each lead's weights; near the climatology from all columns, far from unshifted."""
     prior = np.array([PRIOR[column] for column in COLUMNS])
     unshifted = prior * np.isin(COLUMNS, UNSHIFTED)
-    horizon = held.target.shape[1]
-    near, far = (
-        np.stack([stack(held.columns[:, k], held.target[:, k], each) for k in range(horizon)])
-        for each in (prior, unshifted)
-    )
+    leads = range(held.target.shape[1])
+    near = np.stack([stack(held.columns[:, k], held.target[:, k], prior) for k in leads])
+    far = np.stack([stack(held.columns[:, k], held.target[:, k], unshifted) for k in leads])
+    for lead, alone in _alone(held, near):
+        near[lead] = alone
+        far[lead] = alone if alone @ unshifted else far[lead]
     distance = float(np.sqrt(np.mean(held.distance**2)))
-    nothing = np.zeros((horizon, len(LEVELS)))
+    nothing = np.zeros((len(leads), len(LEVELS)))
     return BlendWeights(near=near, far=far, usual_distance=distance, offsets=nothing)
+
+
+def _alone(
+    held: _HeldOut, weights: NDArray[np.float64]
+) -> Iterator[tuple[int, NDArray[np.float64]]]:
+    """Yield the leads that are left to one simple rival, with all the weight on it: (columns,).
+
+    Args:
+        held: what everybody said of origins that had not been seen.
+        weights: (horizon, columns) of the blend.
+    """
+    known = np.isfinite(held.target) & np.isfinite(held.columns).all(axis=2)
+    if not known.any(axis=0).all():
+        return
+    wrong = np.where(known[..., None], np.abs(held.target[..., None] - held.columns), 0.0)
+    blended = np.einsum("ohc,hc->oh", np.where(known[..., None], held.columns, 0.0), weights)
+    counts = known.sum(axis=0)
+    ours = np.where(known, np.abs(held.target - blended), 0.0).sum(axis=0) / counts
+    theirs = wrong.sum(axis=0) / counts[:, None]  # (horizon, columns)
+    simple = ~np.isin(COLUMNS, VIEWS)
+    best = int(np.where(simple, theirs.mean(axis=0), np.inf).argmin())
+    if theirs[:, best].mean() < (1 - CLEARLY) * ours.mean():
+        alone = (np.arange(len(COLUMNS)) == best).astype(np.float64)
+        for lead in np.flatnonzero(theirs[:, best] < ours):
+            yield int(lead), alone
 
 
 def _centre(held: _HeldOut, weights: BlendWeights) -> NDArray[np.float64]:

@@ -6,10 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-from forecasting.climate.assembling import assemble
+from forecasting.climate.assembling import _HeldOut, _weigh, assemble
 from forecasting.climate.blending import COLUMNS, UNSHIFTED, Blend
 from forecasting.climate.fitting import predict
 from forecasting.climate.windows import cut
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +29,40 @@ def test_the_weights_of_each_lead_add_up_and_the_far_ones_use_no_level(assembly)
     np.testing.assert_allclose(far.sum(axis=1), 1)
     assert (far[:, ~np.isin(COLUMNS, UNSHIFTED)] == 0).all()
     assert (near > 0).any(axis=0).all()
+
+
+def told(rng, *, right):
+    """Return what was said of 300 origins of a walk of chance, or of a rest with noise on it."""
+    steps = rng.normal(size=(300, 3)).cumsum(axis=1) if right else rng.normal(size=(300, 3))
+    noise = rng.normal(scale=0.7, size=(300, 3, len(COLUMNS)))
+    noise[..., COLUMNS.index("persistence")] = 0.0 if right else rng.normal(size=(300, 3))
+    return _HeldOut(
+        columns=noise, spread=np.zeros((300, 3, 9)), distance=np.ones(300), target=steps,
+        unseen=np.ones(300, dtype=np.bool_),
+    )  # fmt: skip
+
+
+def test_a_rival_that_clearly_errs_less_than_the_blend_is_left_alone(rng):
+    held = told(rng, right=True)
+    weights = _weigh(held)
+
+    alone = np.array(COLUMNS) == "persistence"
+    np.testing.assert_array_equal(weights.near, np.tile(alone, (3, 1)))
+    np.testing.assert_array_equal(weights.far, np.tile(alone, (3, 1)))
+
+
+def test_a_rival_that_does_not_is_blended_with_the_others(rng):
+    weights = _weigh(told(rng, right=False))
+
+    assert ((weights.near > 0).sum(axis=1) > 1).all()
+    np.testing.assert_allclose(weights.near.sum(axis=1), 1)
+
+
+def test_where_a_lead_is_never_known_nobody_is_left_alone(rng):
+    held = told(rng, right=True)
+    held.target[:, 1] = np.nan
+
+    assert ((_weigh(held).near > 0).sum(axis=1) > 1).all()
 
 
 def test_the_counts_are_those_of_the_held_out_origins(assembly, trained):
