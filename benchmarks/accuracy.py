@@ -11,19 +11,11 @@ from typing import Any
 
 from rich.console import Console
 
+from benchmarks.command import answer, positive
 from benchmarks.contest import Contest
 from benchmarks.outside import rivals_python
 from benchmarks.protocol import ORIGINS, read_protocol
-from forecasting.errors import GatecastError
-from pipelines.commands.output import print_json, print_line, print_table
-
-
-def positive(text: str) -> int:
-    """Read a count of at least one."""
-    count = int(text)
-    if count < 1:
-        raise argparse.ArgumentTypeError(f"expected 1 or more, found {count}")
-    return count
+from pipelines.commands.output import print_line, print_table
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -105,17 +97,7 @@ def shown(number: float | None, form: str) -> str | None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and print; 1 where something is refused."""
-    asked = parse(arguments)
-    try:
-        told = measure(asked)
-    except GatecastError as error:
-        sys.stderr.write(f"{error.code}: {error}\n")
-        return 1
-    if asked.json:
-        print_json(told)
-    else:
-        print_contest(told)
-    return 0
+    return answer(parse(arguments), measure, print_contest)
 
 
 if __name__ == "__main__":

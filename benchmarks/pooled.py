@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from benchmarks.command import answer
 from benchmarks.neighbours import simulate
 from forecasting.climate.assembling import Assembly, assemble
 from forecasting.climate.backtest import Scores, score_points, score_quantiles
@@ -27,12 +28,12 @@ from forecasting.climate.recipe import RECIPES, Fitting
 from forecasting.climate.series import ClimateSeries
 from forecasting.climate.sharing import LEAST_STATIONS, share_out
 from forecasting.climate.windows import Blocks, Windows, WindowSpec, cut
-from forecasting.errors import GatecastError, SeriesTooShort
+from forecasting.errors import SeriesTooShort
 from forecasting.settings import Settings
 from forecasting.training.machine import one_thread
 from pipelines.admitting import accept, admit_files, land_files
 from pipelines.catalogue import part_names
-from pipelines.commands.output import print_json, print_table
+from pipelines.commands.output import print_table
 
 WINDOW = WindowSpec(history=60, horizon=7)
 
@@ -182,17 +183,7 @@ def print_comparison(told: dict[str, Any]) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and print; 1 where something is refused."""
-    asked = parse(arguments)
-    try:
-        told = measure(asked)
-    except GatecastError as error:
-        sys.stderr.write(f"{error.code}: {error}\n")
-        return 1
-    if asked.json:
-        print_json(told)
-    else:
-        print_comparison(told)
-    return 0
+    return answer(parse(arguments), measure, print_comparison)
 
 
 if __name__ == "__main__":

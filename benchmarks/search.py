@@ -12,11 +12,11 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmarks.accuracy import positive, shown
+from benchmarks.accuracy import shown
+from benchmarks.command import answer, positive
 from benchmarks.protocol import read_protocol
 from benchmarks.study import Search
-from forecasting.errors import GatecastError
-from pipelines.commands.output import print_json, print_line, print_table
+from pipelines.commands.output import print_line, print_table
 
 #: Rows of the table that is printed.
 ROWS = 10
@@ -92,17 +92,7 @@ def _brief(value: str | float) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Search and print; 1 where something is refused."""
-    asked = parse(arguments)
-    try:
-        told = measure(asked)
-    except GatecastError as error:
-        sys.stderr.write(f"{error.code}: {error}\n")
-        return 1
-    if asked.json:
-        print_json(told)
-    else:
-        print_study(told)
-    return 0
+    return answer(parse(arguments), measure, print_study)
 
 
 if __name__ == "__main__":

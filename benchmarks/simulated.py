@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from benchmarks.accuracy import positive
+from benchmarks.command import answer, positive
 from benchmarks.product import fit_graph
 from forecasting.climate.candidate import Trial
 from forecasting.climate.gate import Verdict, judge
@@ -26,8 +26,7 @@ from forecasting.climate.model import LEVELS
 from forecasting.climate.recipe import RECIPES, Recipe
 from forecasting.climate.series import ClimateSeries, Station, Variable
 from forecasting.climate.windows import Blocks, WindowSpec
-from forecasting.errors import GatecastError
-from pipelines.commands.output import print_json, print_line
+from pipelines.commands.output import print_line
 
 #: Rows to fit on (three years, as for Delhi), and origins to judge on: more than a real
 #: station has, so that chance moves a ratio by less than what is promised.
@@ -144,17 +143,8 @@ def measure(asked: argparse.Namespace) -> dict[str, Any]:
     return {"recipe": recipe.name, "train_rows": TRAIN, "stations": found}
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure and print; 1 where something is refused."""
-    asked = parse(arguments)
-    try:
-        found = measure(asked)
-    except GatecastError as error:
-        sys.stderr.write(f"{error.code}: {error}\n")
-        return 1
-    if asked.json:
-        print_json(found)
-        return 0
+def print_ratios(found: dict[str, Any]) -> None:
+    """Print a line a station."""
     for name, stations in found["stations"].items():
         for each in stations:
             better = ", ".join(each["significantly_better_than"]) or "nobody"
@@ -162,7 +152,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 f"{name}, seed {each['seed']}: {each['ratio']:.4f} of {each['right']} "
                 f"(at most {each['most']:g}); better than {better} by more than luck"
             )
-    return 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure and print; 1 where something is refused."""
+    return answer(parse(arguments), measure, print_ratios)
 
 
 if __name__ == "__main__":

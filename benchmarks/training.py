@@ -18,14 +18,14 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmarks.accuracy import positive
+from benchmarks.command import answer, positive
 from benchmarks.epochs import Race, ratios
 from benchmarks.outside import ROOT, ask, rivals_python, run_rival
 from benchmarks.protocol import Protocol, lay_out, read_protocol
 from benchmarks.rivals.exchange import read_answers
 from forecasting.climate.lecture import BATCH, prepare
 from forecasting.errors import GatecastError
-from pipelines.commands.output import print_json, print_table
+from pipelines.commands.output import print_table
 
 #: neuralforecast's model; its steps are those of the accuracy benchmark.
 NEURAL = "nf_lstm"
@@ -141,17 +141,7 @@ def print_times(told: dict[str, Any]) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and print; 1 where something is refused."""
-    asked = parse(arguments)
-    try:
-        told = measure(asked)
-    except GatecastError as error:
-        sys.stderr.write(f"{error.code}: {error}\n")
-        return 1
-    if asked.json:
-        print_json(told)
-    else:
-        print_times(told)
-    return 0
+    return answer(parse(arguments), measure, print_times)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,11 @@ BLOCK_HORIZONS = 2
 LEAST_ORIGINS = 4
 
 
+#: How much two losses may differ and be called equal, as a share of the rival's mean loss: what
+#: float32 leaves of a pressure of 1,000 hPa that is forecast within 1.
+ALIKE = 1e-4
+
+
 @dataclass(frozen=True, kw_only=True)
 class DieboldMariano:
     """Equal accuracy tested at each lead, lead 1 first; a negative statistic speaks for ours.
@@ -81,9 +86,16 @@ def absolute_losses(windows: Windows, forecast: NDArray[np.floating]) -> Numbers
 
 
 def loss_differences(ours: Numbers, theirs: Numbers) -> Numbers:
-    """Return our losses less theirs, (origins, horizon); where both are infinite ours counts."""
+    """Return our losses less theirs, (origins, horizon); where both are infinite ours counts.
+
+    Losses that differ by rounding alone are equal: two ways to the same forecast would else be
+    told apart for certain, since rounding leans to one side at every origin.
+    """
     both = np.isinf(ours) & np.isinf(theirs)
-    return ours - np.where(both, 0.0, theirs)
+    difference = ours - np.where(both, 0.0, theirs)
+    finite = theirs[np.isfinite(theirs)]
+    alike = ALIKE * float(np.abs(finite).mean()) if finite.size else 0.0
+    return np.where(np.abs(difference) <= alike, 0.0, difference)
 
 
 def diebold_mariano(difference: Numbers) -> DieboldMariano:

@@ -14,6 +14,7 @@ from forecasting.climate.significance import (
     RESAMPLES,
     absolute_losses,
     average_superiority,
+    compare,
     diebold_mariano,
     holm,
     long_run_variance,
@@ -184,3 +185,20 @@ def test_too_few_origins_show_nothing(origins):
     assert average_superiority(difference).p_better == 1.0
     assert diebold_mariano(difference[:1]).holm_by_lead == (1.0, 1.0)
     assert diebold_mariano(np.full((2, 3), np.nan)).p_better_by_lead == (1.0, 1.0, 1.0)
+
+
+def test_two_ways_to_the_same_forecast_are_not_told_apart_by_their_rounding():
+    theirs = np.abs(np.random.default_rng(4).normal(1000, 1, (200, 7)) - 1000)
+    ours = theirs - 3e-5
+
+    found = compare(ours, theirs)
+
+    assert found.over_horizon.p_better == 1.0
+    assert found.over_horizon.mean_difference == 0.0
+    assert min(found.by_lead.holm_by_lead) > 0.05
+
+
+def test_a_gain_that_is_small_but_no_rounding_is_seen():
+    theirs = np.abs(np.random.default_rng(4).normal(size=(200, 7)))
+
+    assert compare(0.999 * theirs, theirs).over_horizon.p_better < 0.05
