@@ -88,14 +88,15 @@ def absolute_losses(windows: Windows, forecast: NDArray[np.floating]) -> Numbers
 def loss_differences(ours: Numbers, theirs: Numbers) -> Numbers:
     """Return our losses less theirs, (origins, horizon); where both are infinite ours counts.
 
-    Losses that differ by rounding alone are equal: two ways to the same forecast would else be
-    told apart for certain, since rounding leans to one side at every origin.
+    A lead whose losses differ by rounding alone has no differences: two ways to the same forecast
+    would else be told apart for certain, since rounding leans to one side at every origin.
     """
     both = np.isinf(ours) & np.isinf(theirs)
     difference = ours - np.where(both, 0.0, theirs)
     finite = theirs[np.isfinite(theirs)]
     alike = ALIKE * float(np.abs(finite).mean()) if finite.size else 0.0
-    return np.where(np.abs(difference) <= alike, 0.0, difference)
+    told_apart = (np.abs(difference) > alike).any(axis=0)
+    return np.where(told_apart | np.isnan(difference), difference, 0.0)
 
 
 def diebold_mariano(difference: Numbers) -> DieboldMariano:
