@@ -28,6 +28,8 @@ class Limits:
             them to each side, so chance alone refuses fewer than one in a hundred.
         tie: how much larger a candidate's mean error may be than the champion's to be called
             equal, as a share.
+        rounding: how much smaller a candidate's mean error must be than the champion's, as a
+            share, to be smaller and not the same one rounded otherwise.
         newer_days: how many days later an equal candidate's last row must be. So a series of
             ties can lose no more than one `tie` in so many days.
         megabytes: largest graph.
@@ -40,6 +42,7 @@ class Limits:
     band_80: float = 0.10
     band_95: float = 0.06
     tie: float = 0.005
+    rounding: float = 1e-5
     newer_days: int = 28
     megabytes: float = 50.0
     milliseconds: float = 50.0
@@ -150,7 +153,7 @@ def _duel(name: str, duel: Duel, limits: Limits) -> Check:
     asked = "" if duel.stand_in is None else f"; version {duel.stand_in} stood in for it"
     return Check(
         name=name,
-        passed=ours < theirs or tied or lost,
+        passed=ours < theirs * (1 - limits.rounding) or tied or lost,
         required=f"mean MAE below {theirs:.4f}, or at most {most:.4f} where its last row is "
         f"{limits.newer_days} days later",
         found=f"{ours:.4f} (p = {p_value:.3f}), {duel.newer_by_days} days later{asked}",

@@ -100,6 +100,10 @@ def test_a_candidate_equal_to_the_champion_or_worse_or_nan_is_refused(make, ours
     assert refused[CHAMPION].found == f"{ours:.4f} (p = 0.001), {days} days later"
 
 
+def test_a_candidate_that_is_smaller_by_rounding_alone_is_not_better(make):
+    assert list(refusals(make.evidence(champion=1.3, against=1.3 - 1e-6))) == [CHAMPION]
+
+
 def test_a_candidate_equal_to_the_champion_and_newer_is_promoted(make):
     equal = {"champion": 1.3, "newer_by_days": 28}
 
