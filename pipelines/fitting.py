@@ -84,20 +84,21 @@ def main(arguments: list[str]) -> int:
         for position, seed in enumerate(fitting.recipe.seeds(fitting.seed)):
 
             def tell(epoch: Any, member: int = position) -> None:  # noqa: ANN401 - an Epoch
-                _say({"cell": cell, "member": member, **asdict(epoch)})
+                say({"cell": cell, "member": member, **asdict(epoch)})
 
             fit = fitting.fit_member(seed, folder / cell, tell)
             histories[str(seed)] = asdict(fit)
-            _say({"cell": cell, "done": position + 1})
+            say({"cell": cell, "done": position + 1})
         for home in homes_of(fitting, folder / cell):
             write_json(home / "history.json", histories)
     except GatecastError as error:
-        _say({REFUSAL: error.to_json()})
+        say({REFUSAL: error.to_json()})
         return 1
     return 0
 
 
-def _say(told: dict[str, Any]) -> None:
+def say(told: dict[str, Any]) -> None:
+    """Print one JSON line, as `fit_beside` reads it."""
     sys.stdout.write(json.dumps(told) + "\n")
     sys.stdout.flush()
 

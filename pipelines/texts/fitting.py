@@ -3,7 +3,6 @@
 Prints one JSON line an epoch. torch gets one thread; two networks run side by side.
 """
 
-import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 
 from forecasting.errors import GatecastError
 from forecasting.stores.files import write_json
-from pipelines.fitting import REFUSAL
+from pipelines.fitting import REFUSAL, say
 
 #: Beside a network's weights: how it was trained, and what it said before and after.
 HISTORY = "history.json"
@@ -31,20 +30,15 @@ def main(arguments: list[str]) -> int:
         member, seed = plan.network(name, len(corpus.vocabulary))
 
         def tell(epoch: Any) -> None:  # noqa: ANN401 - an Epoch
-            _say({"cell": name, "member": 0, **asdict(epoch)})
+            say({"cell": name, "member": 0, **asdict(epoch)})
 
         trained = train_network(corpus, member, seed, folder / name, tell)
         write_json(folder / name / HISTORY, trained.to_json())
-        _say({"cell": name, "done": 1})
+        say({"cell": name, "done": 1})
     except GatecastError as error:
-        _say({REFUSAL: error.to_json()})
+        say({REFUSAL: error.to_json()})
         return 1
     return 0
-
-
-def _say(told: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(told) + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -65,19 +65,19 @@ def test_a_pool_that_was_cut_off_goes_on_and_leaves_every_station_its_members(
 ):
     arranged = arrange(settings.root, plans)
     call = [str(settings.root), str(arranged.folder), CELL]
-    say = fitting._say
+    say = fitting.say
 
     def cut_off(told):
         if told.get("member") == 1 and told["epoch"] == 2:
             raise KeyboardInterrupt
         say(told)
 
-    monkeypatch.setattr(fitting, "_say", cut_off)
+    monkeypatch.setattr(fitting, "say", cut_off)
     with pytest.raises(KeyboardInterrupt):
         fitting.main(call)
     assert not (plans[0] / CELL / "history.json").exists()
     before = capsys.readouterr().out.count("epoch")
-    monkeypatch.setattr(fitting, "_say", say)
+    monkeypatch.setattr(fitting, "say", say)
     assert fitting.main(call) == 0
     told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert len([each for each in told if "epoch" in each]) + before == 4 * 3 - 1
