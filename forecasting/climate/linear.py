@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from forecasting.climate import calendar
-from forecasting.climate.ridge import solve
+from forecasting.climate.ridge import shared_by_leads, solve
 from forecasting.climate.scaling import fit_climatology
 from forecasting.climate.series import ClimateSeries
 from forecasting.climate.windows import Windows, WindowSpec, cut
@@ -35,11 +35,6 @@ OTHER_DISTANCE, MEAN_DISTANCE, OTHER_MEAN_DISTANCE, SEASON_DISTANCE = 2.0, 2.0, 
 #: How large a lasting shift of the climate the shifted regression is prepared for, in root mean
 #: squares of the histories' mean anomalies. 2 to 5 were level over ten stations.
 SHIFT = 3.0
-
-#: Leads share their weights with the leads beside them by a normal kernel, the wider the further
-#: ahead: its deviation grows by so much a lead, up to a limit, in leads. Over sixteen stations
-#: the mean absolute error fell by 0.2 %; 0.25 and 0.5 a lead were as good within 0.1 %.
-LEAD_WIDTH, WIDEST_LEAD = 0.4, 2.4
 
 #: Windows whose regressors are made at once.
 AT_ONCE = 4096
@@ -104,6 +99,29 @@ class LinearSpec:
         return moved
 
     @property
+    def places(self) -> list[int]:
+        """Where each regressor but the season stands among what it is looked up in.
+
+        That is, one after the other: every step of every variable (history x variables, a step's
+        variables together), the recent mean of each variable, the mean of its whole history,
+        and the target's short mean.
+        """
+        steps, target = self.window.history, self.target
+        recent = steps * self.variables
+        rest = recent + self.variables
+
+        def back(lag: int, column: int) -> int:
+            return (steps - 1 - lag) * self.variables + column
+
+        places = [back(lag, target) for lag in self.lags]
+        places += [rest + self.variables] + ([] if self.recentred else [rest + target])
+        for column in range(self.variables):
+            if column != target:
+                places += [back(lag, column) for lag in range(self.other_lags)]
+                places += [recent + column]
+        return places
+
+    @property
     def other_lags(self) -> int:
         """Steps back of the other variables that are regressors."""
         return min(OTHER_LAGS, self.window.history)
@@ -154,32 +172,23 @@ class LinearForecaster(nn.Module):
         anchor = course[:, steps:, spec.target]
         if spec.recentred:
             anchor = anchor + whole[:, spec.target].unsqueeze(1)
-        columns = list(self._columns(anomaly, known, rest))
+        columns = self._columns(anomaly, known, rest)
         season = waves[:, steps - 1]
-        latest = columns[0]
-        seasonal = [season, latest * season[:, :2]]
-        return torch.cat([*columns, *seasonal], dim=1), anchor
+        return torch.cat([columns, season, columns[:, :1] * season[:, :2]], dim=1), anchor
 
-    def _columns(self, anomaly: Tensor, known: Tensor, rest: Tensor) -> Iterator[Tensor]:
-        """Yield the regressors but the season: the target's first, (batch, 1) each.
+    def _columns(self, anomaly: Tensor, known: Tensor, rest: Tensor) -> Tensor:
+        """Return the regressors but the season, (batch, columns), in the order of `places`.
 
         A gap is taken for the mean of the days around it that are known.
         """
-        spec, steps = self.spec, self.spec.window.history
         count = known[:, -OTHER_MEAN:].sum(dim=1)
         recent = torch.where(count > 0, _mean(anomaly, known, OTHER_MEAN), rest)
         filled = torch.where(known, anomaly, recent.unsqueeze(1))
-        target = spec.target
-        for lag in spec.lags:
-            yield filled[:, steps - 1 - lag, target : target + 1]
-        yield filled[:, -TARGET_MEAN:, target].mean(dim=1, keepdim=True)
-        if not spec.recentred:
-            yield rest[:, target : target + 1]
-        for column in range(spec.variables):
-            if column != target:
-                for lag in range(spec.other_lags):
-                    yield filled[:, steps - 1 - lag, column : column + 1]
-                yield recent[:, column : column + 1]
+        short = filled[:, -TARGET_MEAN:, self.spec.target].mean(dim=1, keepdim=True)
+        # One look-up: a slice a regressor is a node a regressor in the served graph, and twelve
+        # members spent more time on those than in their cells.
+        pool = torch.cat([filled.flatten(1), recent, rest, short], dim=1)
+        return pool[:, self.spec.places]
 
     def weights_of(self) -> NDArray[np.float32]:
         """Return every fitted number as one row, to compare two fits by."""
@@ -248,26 +257,13 @@ def fit_linear(
         for lead in range(window.horizon)
     ]
     weights = np.stack([lead[0] for lead in leads], axis=1)
-    shared = weights @ _kernel(np.asarray(known.any(axis=0)))
+    shared = weights @ shared_by_leads(np.asarray(known.any(axis=0)))
     # The mean forecast of each lead stays.
     mean = matrix[chosen].mean(axis=0) if chosen.any() else np.zeros(matrix.shape[1])
     intercept = np.array([lead[1] for lead in leads]) + mean @ (weights - shared)
     model.weights = torch.from_numpy(shared).float()
     model.intercept = torch.from_numpy(intercept).float()
     return model
-
-
-def _kernel(known: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return how much of each lead's weights (rows) goes into those of each lead (columns).
-
-    Args:
-        known: (horizon,) leads that were fitted; the others give nothing and get nothing.
-    """
-    leads = np.arange(len(known))
-    deviation = np.clip(LEAD_WIDTH * leads, 1e-6, WIDEST_LEAD)
-    kernel = np.exp(-0.5 * ((leads[:, None] - leads) / deviation) ** 2) * known[:, None] * known
-    shares: NDArray[np.float64] = kernel / np.maximum(kernel.sum(axis=0), 1e-300)
-    return shares
 
 
 def _usual(series: ClimateSeries, rows: int, column: int) -> NDArray[np.float64]:
