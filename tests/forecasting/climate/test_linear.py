@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from forecasting.climate import linear, ridge
+from forecasting.climate import ridge
 from forecasting.climate.linear import fit_linear
 from forecasting.climate.scaling import fit_climatology
 from forecasting.climate.windows import WindowSpec, cut
@@ -77,7 +77,7 @@ def test_a_few_absurd_days_mislead_it_less_than_least_squares(weather, monkeypat
 def test_leads_share_their_weights_and_keep_their_mean_forecast(weather, monkeypatch):
     windows = cut(weather, SPEC, SPEC.origins(0, ROWS))
     shared = fit_linear(weather, ROWS, SPEC)
-    monkeypatch.setattr(linear, "LEAD_WIDTH", 0.0)
+    monkeypatch.setattr(ridge, "LEAD_WIDTH", 0.0)
     apart = fit_linear(weather, ROWS, SPEC)
 
     first, second = (model.get_buffer("weights") for model in (shared, apart))
@@ -89,7 +89,7 @@ def test_leads_share_their_weights_and_keep_their_mean_forecast(weather, monkeyp
 
 
 def test_a_lead_that_nothing_is_known_of_gives_and_gets_no_weight():
-    kernel = linear._kernel(np.array([True, True, False, True]))
+    kernel = ridge.shared_by_leads(np.array([True, True, False, True]))
 
     np.testing.assert_allclose(kernel.sum(axis=0), [1, 1, 0, 1])
     np.testing.assert_allclose(kernel[:, 0], [1, 0, 0, 0], atol=1e-12)
