@@ -1,4 +1,4 @@
-"""Build the API: routes, problems, request ids, and the threads that keep it current."""
+"""Build the API: routes, problems, what stands before them, and what keeps it current."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,14 +9,17 @@ from fastapi.telemetry import TelemetryConfig
 from fastapi_offline import FastAPIOffline
 from starlette.concurrency import run_in_threadpool
 
+from serving.front import Front
 from serving.living import LivingParts
+from serving.logs import JsonLines, log_as_json
 from serving.problems import install_problems
-from serving.request_ids import RequestIds
-from serving.routes import forecast, health, models, text
+from serving.protocol import TimedProtocol
+from serving.routes import forecast, health, metrics, models, text
 from serving.settings import ServingSettings, load_serving_settings
 
 #: FastAPI can send traces, metrics and errors elsewhere, switched on by an environment variable.
-#: This program sends nothing; the bare hooks cost time on every request besides.
+#: This program sends nothing unless its own setting says so; the bare hooks cost time on every
+#: request besides.
 SILENT: Final[TelemetryConfig] = {
     "tracing": False,
     "metrics": False,
@@ -25,36 +28,56 @@ SILENT: Final[TelemetryConfig] = {
     "auto_configure": False,
 }
 
+#: With the setting: a span a request, sent to where OTEL_EXPORTER_OTLP_ENDPOINT says. Prometheus
+#: has the numbers, and the log, which never holds a body, the errors.
+TRACED: Final[TelemetryConfig] = {**SILENT, "tracing": True, "auto_configure": True}
+
 DESCRIPTION = (
     "Climate forecasts with honest intervals, from the champion of each station; texts written on "
     "and scored by the language model of each corpus."
 )
 
 
-def create_app(settings: ServingSettings | None = None) -> FastAPI:
+def serve_app() -> FastAPI:
+    """Build the API of a process of its own, which logs as JSON on stderr."""
+    settings, lines = load_serving_settings(), JsonLines()
+    log_as_json(lines)
+    TimedProtocol.request_seconds = settings.request_seconds
+    return create_app(settings, lines)
+
+
+def create_app(settings: ServingSettings | None = None, lines: JsonLines | None = None) -> FastAPI:
     """Build the API; nothing is read or started before its lifespan begins.
 
     Args:
         settings: where and how; from the environment and the file when None.
+        lines: where requests are logged; nowhere when None.
 
     Raises:
         SettingsInvalid: a setting has the wrong type or range.
     """
-    parts = LivingParts.of(settings or load_serving_settings())
+    settings = settings or load_serving_settings()
+    parts = LivingParts.of(settings)
     app = FastAPIOffline(
         title="Gatecast",
         version="1",
         description=DESCRIPTION,
         lifespan=_lifespan,
         redoc_url=None,
-        telemetry=SILENT,
+        telemetry=TRACED if settings.telemetry else SILENT,
         # The page's own default asks a validator on the internet about the schema.
         swagger_ui_parameters={"validatorUrl": None},
     )
-    app.state.parts = parts
-    app.add_middleware(RequestIds)
+    app.state.parts, app.state.lines = parts, lines
+    app.add_middleware(
+        Front,
+        access=parts.access,
+        metrics=parts.metrics,
+        draining=parts.draining,
+        lines=lines if settings.access_log else None,
+    )
     install_problems(app)
-    for routes in (forecast, models, text, health):
+    for routes in (forecast, models, text, health, metrics):
         app.include_router(routes.router)
     return app
 
@@ -62,8 +85,14 @@ def create_app(settings: ServingSettings | None = None) -> FastAPI:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     parts: LivingParts = app.state.parts
+    lines: JsonLines | None = app.state.lines
+    if lines is not None:
+        lines.start()
     parts.start()
+    parts.draining.install()
     try:
         yield
     finally:
         await run_in_threadpool(parts.stop)
+        if lines is not None:
+            lines.stop()

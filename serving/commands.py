@@ -1,7 +1,11 @@
 """The verbs that serve: run the API, or forecast once without it."""
 
 import json as json_format
+import os
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,9 +20,11 @@ from forecasting.stores.stations import read_station
 from serving.answers import Reach, forecast_answer, values_of
 from serving.chart import fan_chart
 from serving.history import recent_history
+from serving.metrics import SHARED
+from serving.protocol import TimedProtocol
 from serving.runtime import Forecaster
 from serving.selection import require_targets
-from serving.settings import load_serving_settings
+from serving.settings import ServingSettings, load_serving_settings
 
 #: Longest wait for the requests in flight when the process is told to end.
 SHUTDOWN_SECONDS: Final = 10
@@ -27,26 +33,53 @@ SHUTDOWN_SECONDS: Final = 10
 DRAWN_DAYS = 60
 
 
-def serve(*, host: str | None = None, port: int | None = None) -> None:
+def serve(*, host: str | None = None, port: int | None = None, workers: int | None = None) -> None:
     """Serve the champions over HTTP until the process is told to end.
 
     Args:
         host: address to listen on; GATECAST_HOST or 127.0.0.1 when left out.
         port: port to listen on; GATECAST_PORT or 8000 when left out.
+        workers: processes that share the port; GATECAST_SERVING_WORKERS or 1 when left out.
 
     Raises:
         SettingsInvalid: a setting has the wrong type or range.
     """
-    settings = load_serving_settings(host=host, port=port)
-    uvicorn.run(
-        "serving.app:create_app",
-        factory=True,
-        host=settings.host,
-        port=settings.port,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-    )
+    settings = load_serving_settings(host=host, port=port, serving_workers=workers)
+    with _environment_of_workers(settings):
+        uvicorn.run(
+            "serving.app:serve_app",
+            factory=True,
+            host=settings.host,
+            port=settings.port,
+            workers=settings.serving_workers,
+            http=TimedProtocol,
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        )
+
+
+@contextmanager
+def _environment_of_workers(settings: ServingSettings) -> Iterator[None]:
+    """Tell the app, which reads its settings itself in each worker, what a flag said.
+
+    Several workers also get a folder in which their counts add up.
+    """
+    told = {"GATECAST_HOST": settings.host}
+    with ExitStack() as ending:
+        if settings.serving_workers > 1:
+            run = settings.root / "run"
+            run.mkdir(parents=True, exist_ok=True)
+            scratch = tempfile.TemporaryDirectory(dir=run, prefix="counts-")
+            told[SHARED] = ending.enter_context(scratch)
+        before = {name: os.environ.get(name) for name in told}
+        os.environ.update(told)
+        try:
+            yield
+        finally:
+            for name, value in before.items():
+                os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
 def forecast(

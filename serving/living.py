@@ -1,16 +1,22 @@
 """Hold what the running app is made of, and let the routes reach it."""
 
+import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
 
+from serving.access import Access, KeyRing
+from serving.batches import Batches
 from serving.champions import Champions
-from serving.desk import Desk
+from serving.desk import Bench, Desk
+from serving.draining import Draining
 from serving.healing import Healer
 from serving.kept import Answers
+from serving.metrics import Metrics, Mirror
 from serving.records import Records
-from serving.refusals import BodyTooLarge
+from serving.refusals import BodyTooLarge, BodyTooSlow
 from serving.settings import ServingSettings
 from serving.texts import TextChampions
 from serving.watching import Watcher
@@ -18,7 +24,10 @@ from serving.watching import Watcher
 
 @dataclass(frozen=True, kw_only=True)
 class LivingParts:
-    """Everything one app holds while it runs; the healer is None where healing is off."""
+    """Everything one app holds while it runs; the healer is None where healing is off.
+
+    `desk` admits texts and `forecasts` forecasts; `bench` computes the latter.
+    """
 
     settings: ServingSettings
     records: Records
@@ -26,6 +35,12 @@ class LivingParts:
     answers: Answers
     texts: TextChampions
     desk: Desk
+    forecasts: Desk
+    bench: Bench
+    batches: Batches
+    access: Access
+    metrics: Metrics
+    draining: Draining
     watcher: Watcher
     healer: Healer | None
 
@@ -33,21 +48,33 @@ class LivingParts:
     def of(cls, settings: ServingSettings) -> "LivingParts":
         """Build the parts without starting any of them."""
         records, champions = Records(settings.root), Champions(settings.root)
-        texts = TextChampions(settings.root)
-        # Champions first: retraining writes the station before it promotes.
-        watcher = Watcher(
-            (champions.refresh, records.refresh, texts.refresh), settings.poll_seconds
-        )
-        return cls(
+        texts, ring = TextChampions(settings.root), KeyRing(settings.root)
+        bench = Bench(settings.forecast_threads, settings.forecast_seconds)
+        looks: list[Callable[[], None]] = [
+            # Champions first: retraining writes the station before it promotes.
+            champions.refresh,
+            records.refresh,
+            texts.refresh,
+            ring.refresh,
+        ]
+        parts = cls(
             settings=settings,
             records=records,
             champions=champions,
             answers=Answers(records, champions),
             texts=texts,
-            desk=Desk(settings.text_places),
-            watcher=watcher,
+            desk=Desk(settings.text_places, "texts"),
+            forecasts=Desk(settings.forecast_places, "forecasts"),
+            bench=bench,
+            batches=Batches(bench),
+            access=Access(settings, ring),
+            metrics=Metrics(),
+            draining=Draining(settings.drain_seconds),
+            watcher=Watcher(looks, settings.poll_seconds),
             healer=Healer(settings.root, settings.tracking) if settings.heal else None,
         )
+        looks.append(Mirror(parts).look)
+        return parts
 
     def start(self) -> None:
         """Begin to watch and to heal; returns at once."""
@@ -60,6 +87,7 @@ class LivingParts:
         if self.healer is not None:
             self.healer.stop()
         self.watcher.stop()
+        self.bench.close()
 
 
 async def living_parts(request: Request) -> LivingParts:
@@ -72,21 +100,28 @@ Living = Annotated[LivingParts, Depends(living_parts)]
 
 
 async def read_body(request: Request, living: Living) -> bytes:
-    """Read a request's body up to the limit.
+    """Read a request's body up to the limit, and for so long.
 
     Raises:
         BodyTooLarge: the declared or the received size is over it.
+        BodyTooSlow: it did not arrive in time.
     """
-    limit = living.settings.body_bytes
+    limit, seconds = living.settings.body_bytes, living.settings.request_seconds
     declared = request.headers.get("content-length", "")
     received = bytearray()
     if not (declared.isdecimal() and int(declared) > limit):
-        async for chunk in request.stream():
-            received += chunk
-            if len(received) > limit:
-                break
-        else:
-            return bytes(received)
+        try:
+            async with asyncio.timeout(seconds):
+                async for chunk in request.stream():
+                    received += chunk
+                    if len(received) > limit:
+                        break
+                else:
+                    return bytes(received)
+        except TimeoutError as error:
+            raise BodyTooSlow(
+                "the body came too slowly", expected=f"within {seconds:g} s"
+            ) from error
     raise BodyTooLarge("the body is too large", expected=f"at most {limit} bytes")
 
 

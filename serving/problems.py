@@ -17,11 +17,19 @@ from forecasting.errors import (
     NoChampion,
     StationUnknown,
 )
+from serving.access import (
+    HostRefused,
+    KeyMissing,
+    KeyRefused,
+    ScopeMissing,
+    TooManyRequests,
+)
 from serving.bodies import shown_key
-from serving.desk import Overloaded
+from serving.desk import RETRY_SECONDS, Overloaded, WorkTimeout
 from serving.refusals import (
     FAULTS_SHOWN,
     BodyTooLarge,
+    BodyTooSlow,
     BodyUnreadable,
     Fault,
     RequestRefused,
@@ -37,7 +45,14 @@ STATUS: Final[Mapping[type[BaseException], int]] = {
     RequestRefused: 422,
     BodyUnreadable: 400,
     BodyTooLarge: 413,
+    BodyTooSlow: 408,
+    HostRefused: 421,
+    KeyMissing: 401,
+    KeyRefused: 401,
+    ScopeMissing: 403,
+    TooManyRequests: 429,
     Overloaded: 503,
+    WorkTimeout: 503,
     TextTimeout: 503,
     StationUnknown: 404,
     NoChampion: 503,
@@ -51,7 +66,6 @@ def install_problems(app: FastAPI) -> None:
     app.add_exception_handler(GatecastError, _answer_refusal)
     app.add_exception_handler(RequestValidationError, _answer_invalid_query)
     app.add_exception_handler(HTTPException, _answer_http)
-    app.add_exception_handler(Exception, _answer_unknown)
 
 
 def described(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -86,7 +100,8 @@ def problem(
     )
 
 
-async def _answer_refusal(request: Request, error: Exception) -> Response:
+def answer_error(request: Request, error: Exception) -> Response:
+    """Return the problem of any error: a refusal as it is, anything else as INTERNAL."""
     status = status_of(error)
     if not isinstance(error, GatecastError) or status == 500:
         return _unknown(request, error)
@@ -94,9 +109,23 @@ async def _answer_refusal(request: Request, error: Exception) -> Response:
         logger.warning("request %s: %s %s", request.state.request_id, error.code, error)
     faults = error.faults if isinstance(error, RequestRefused) else ()
     answer = problem(request, status=status, code=error.code, detail=str(error), faults=faults)
-    if isinstance(error, Overloaded):
-        answer.headers["Retry-After"] = "1"
+    answer.headers.update(_headers_of(error))
     return answer
+
+
+def _headers_of(error: GatecastError) -> dict[str, str]:
+    """Return what a refusal says beside its body: when to come back, or how to be let in."""
+    if isinstance(error, Overloaded | WorkTimeout):
+        return {"Retry-After": str(RETRY_SECONDS)}
+    if isinstance(error, TooManyRequests):
+        return {"Retry-After": str(error.seconds)}
+    if isinstance(error, KeyMissing | KeyRefused):
+        return {"WWW-Authenticate": "Bearer"}
+    return {"Connection": "close"} if isinstance(error, BodyTooSlow) else {}
+
+
+async def _answer_refusal(request: Request, error: Exception) -> Response:
+    return answer_error(request, error)
 
 
 async def _answer_invalid_query(request: Request, error: Exception) -> Response:
@@ -123,13 +152,6 @@ async def _answer_http(request: Request, error: Exception) -> Response:
     code = phrase.upper().replace(" ", "_").replace("-", "_")
     answer = problem(request, status=status, code=code, detail=phrase)
     answer.headers.update(getattr(error, "headers", None) or {})
-    return answer
-
-
-async def _answer_unknown(request: Request, error: Exception) -> Response:
-    answer = _unknown(request, error)
-    # Starlette answers unknown errors outside the middleware that adds the id.
-    answer.headers["X-Request-Id"] = request.state.request_id
     return answer
 
 

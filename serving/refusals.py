@@ -46,6 +46,12 @@ class BodyTooLarge(GatecastError):
     code = "BODY_TOO_LARGE"
 
 
+class BodyTooSlow(GatecastError):
+    """The body had not arrived when its time was over."""
+
+    code = "REQUEST_TIMEOUT"
+
+
 class HistoryTooShort(RequestRefused):
     """The posted history has fewer steps than the model reads."""
 

@@ -17,10 +17,11 @@ async def healthz() -> dict[str, str]:
 @router.get("/readyz", responses={503: {"description": "not ready"}})
 async def readyz(living: Living) -> JSONResponse:
     """Answer 200 once the published champions have been looked at, and are looked at again."""
-    ready, champions = living.watcher.ready, living.champions
+    draining, champions = living.draining.begun, living.champions
+    ready = living.watcher.ready and not draining
     return JSONResponse(
         {
-            "status": "ready" if ready else "starting",
+            "status": "draining" if draining else "ready" if ready else "starting",
             "champions": list(champions.models),
             "texts": list(living.texts.models),
             "swaps": champions.swaps,

@@ -209,7 +209,7 @@ def promote(home, version_files) -> Callable[..., Pointer]:
 
 @pytest.fixture
 def settings(home) -> ServingSettings:
-    return ServingSettings(home=home, poll_seconds=0.02, heal=False)
+    return ServingSettings(home=home, poll_seconds=0.02, heal=False, hosts=("testserver",))
 
 
 @pytest.fixture

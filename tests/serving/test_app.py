@@ -81,7 +81,7 @@ def thread_names():
 
 @pytest.mark.parametrize(("heal", "threads"), [(True, {"watcher", "healer"}), (False, {"watcher"})])
 def test_the_running_app_watches_and_heals_and_the_stopped_one_does_not(home, heal, threads):
-    settings = ServingSettings(home=home, heal=heal)
+    settings = ServingSettings(home=home, heal=heal, hosts=("testserver",))
 
     with TestClient(create_app(settings)):
         assert thread_names() & {"watcher", "healer"} == threads

@@ -67,7 +67,7 @@ def test_serve_listens_where_the_flag_or_the_environment_says(monkeypatch):
         ("127.0.0.1", 9000),
         ("0.0.0.0", 9001),  # noqa: S104 - only compared
     ]
-    assert runs[0][0] == "serving.app:create_app"
+    assert runs[0][0] == "serving.app:serve_app"
     assert runs[0][1]["server_header"] is False
     assert runs[0][1]["access_log"] is False
 

@@ -196,7 +196,7 @@ def test_a_body_without_a_declared_size_is_refused_at_the_limit(server):
     sent = 0
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
         connection.sendall(
-            b"POST /v1/forecast HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+            b"POST /v1/forecast HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
         )
         # The server may hang up while we still send.
         with suppress(ConnectionError):

@@ -42,7 +42,7 @@ def test_an_alias_set_in_the_registry_is_served_without_restart(home, registered
     registry, version = registered
     # The child reads the same environment as a person's shell; the app sets its own two names.
     monkeypatch.setenv("GATECAST_HOME", str(home / "elsewhere"))
-    settings = ServingSettings(home=home, poll_seconds=0.05)
+    settings = ServingSettings(home=home, poll_seconds=0.05, hosts=("testserver",))
 
     with TestClient(create_app(settings)) as client:
         assert client.get("/v1/models/seattle").json()["code"] == "NO_CHAMPION"

@@ -171,7 +171,7 @@ def test_a_text_that_takes_too_long_is_a_problem_and_in_a_stream_an_event(live, 
     )
     *_, (name, last) = events(stream)
     assert (name, last["code"], last["written"]) == ("problem", "TEXT_TIMEOUT", 32)
-    assert live.app.state.parts.desk._free == 4
+    assert live.app.state.parts.desk.busy == 0
 
 
 def test_more_texts_than_places_are_told_to_come_back(live):
@@ -187,7 +187,7 @@ def test_more_texts_than_places_are_told_to_come_back(live):
 
     desk.leave()
     assert live.post("/v1/text", json=ASKED).status_code == 200
-    assert desk._free == 1
+    assert desk.busy == 3
 
 
 def test_a_reader_that_does_not_read_is_cut_off_and_leaves_its_place(live):
@@ -204,7 +204,7 @@ def test_a_reader_that_does_not_read_is_cut_off_and_leaves_its_place(live):
     asyncio.run(answer.stream_response(never))
 
     assert time.monotonic() - began < 5
-    assert parts.desk._free == 4
+    assert parts.desk.busy == 0
 
 
 def test_a_graph_that_breaks_while_it_writes_is_told_without_its_innards(live, monkeypatch):

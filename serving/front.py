@@ -1,0 +1,164 @@
+"""Stand before every route: an id, who may ask, safe headers, a count, a line in the log."""
+
+import logging
+import re
+import secrets
+import time
+from typing import TYPE_CHECKING, Final
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from serving.access import Access, Asker
+from serving.logs import JsonLines, request_id_now
+from serving.metrics import Metrics
+from serving.problems import answer_error
+
+if TYPE_CHECKING:
+    from serving.draining import Draining
+
+logger = logging.getLogger(__name__)
+
+FIT: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+
+Headers = list[tuple[bytes, bytes]]
+
+#: A browser shall neither guess types, nor frame, nor say where it came from.
+SAFE: Final[Headers] = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+]
+
+#: An answer of the API is no page: nothing may be loaded because of it.
+API_POLICY: Final = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+
+#: The interface's own page brings a script within itself and paints with its own styles.
+DOCS_POLICY: Final = (
+    b"content-security-policy",
+    (
+        b"default-src 'self'; script-src 'self' 'unsafe-inline'; "
+        b"style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
+    ),
+)
+
+#: An answer that says nothing else about it belongs in no cache.
+NO_STORE: Final = (b"cache-control", b"no-store")
+
+#: Health checks come every second from every proxy; they are counted, not logged.
+UNLOGGED: Final = ("/healthz", "/readyz", "/v2/health/", "/metrics")
+
+#: Longest part of a path that is logged.
+PATH_LOGGED: Final = 200
+
+#: Status in the log of a request whose client went away; nothing was answered.
+CLIENT_GONE: Final = 499
+
+
+class Front:
+    """Pure ASGI middleware, in one piece: each layer of its own costs every request.
+
+    Args:
+        app: what answers.
+        access: who may ask.
+        metrics: what is counted.
+        draining: whether the process is about to end.
+        lines: where requests are logged; nowhere when None.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        access: Access,
+        metrics: Metrics,
+        draining: "Draining",
+        lines: JsonLines | None = None,
+    ) -> None:
+        self._app = app
+        self._access = access
+        self._metrics = metrics
+        self._draining = draining
+        self._lines = lines
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun = time.perf_counter()
+        identifier = request_id(scope["headers"])
+        scope.setdefault("state", {})["request_id"] = identifier
+        request_id_now.set(identifier)
+        answer = _Answer(send, identifier, scope["path"], closing=self._draining.begun)
+        asker: Asker | None = None
+        try:
+            asker = await self._access.admit(scope)
+            await self._app(scope, receive, answer.send)
+        except ClientDisconnect:
+            answer.status = CLIENT_GONE
+        except Exception as error:
+            if answer.status:
+                # Half an answer is out: only the end of the connection can say that it is wrong.
+                logger.exception("the answer broke off")
+                raise
+            await answer_error(Request(scope), error)(scope, receive, answer.send)
+        finally:
+            self._note(scope, answer.status, asker, time.perf_counter() - begun)
+
+    def _note(self, scope: Scope, status: int, asker: Asker | None, seconds: float) -> None:
+        route = getattr(scope.get("route"), "path", "none")
+        self._metrics.answered(route, scope["method"], status, seconds)
+        path = scope["path"]
+        if self._lines is None or path.startswith(UNLOGGED):
+            return
+        self._lines.write(
+            "request",
+            request_id=scope["state"]["request_id"],
+            method=scope["method"],
+            path=path[:PATH_LOGGED],
+            route=route,
+            status=status,
+            ms=round(seconds * 1000, 2),
+            address=asker.address if asker else None,
+            key=asker.key if asker else None,
+        )
+
+
+class _Answer:
+    """One answer on its way out: remembers its status, adds what every answer has."""
+
+    def __init__(self, send: Send, identifier: str, path: str, *, closing: bool) -> None:
+        self._send = send
+        self._identifier = identifier
+        self._path = path
+        self._closing = closing
+        self.status = 0
+
+    async def send(self, message: Message) -> None:
+        """Pass a message on."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            # A copy: a response that is sent twice keeps its own headers as they were.
+            message = {**message, "headers": self._with_ours(message["headers"])}
+        await self._send(message)
+
+    def _with_ours(self, headers: Headers) -> Headers:
+        named = {name for name, _ in headers}
+        ours = [*headers, (b"x-request-id", self._identifier.encode()), *SAFE]
+        if b"content-security-policy" not in named:
+            ours.append(DOCS_POLICY if self._path.startswith("/docs") else API_POLICY)
+        if b"cache-control" not in named:
+            ours.append(NO_STORE)
+        if self._closing:
+            ours.append((b"connection", b"close"))
+        return ours
+
+
+def request_id(headers: Headers) -> str:
+    """Return the client's `X-Request-Id` if it is plain and short, else a new one."""
+    for name, value in headers:
+        if name == b"x-request-id" and FIT.fullmatch(value):
+            return value.decode()
+    return secrets.token_hex(8)

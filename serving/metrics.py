@@ -1,0 +1,193 @@
+"""Count what is asked and answered, and tell Prometheus; one registry an app, one sum a service."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.exposition import generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client.registry import Collector
+
+if TYPE_CHECKING:
+    from serving.living import LivingParts
+
+#: Upper bounds in seconds: a kept answer takes a quarter of a millisecond, an ensemble a few.
+BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
+
+#: Set by `gatecast serve` for several workers, whose counts prometheus_client then adds up.
+SHARED: Final = "PROMETHEUS_MULTIPROC_DIR"
+
+
+class Metrics:
+    """The counters of one process."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._requests = Counter(
+            "gatecast_requests",
+            "Requests answered",
+            ("route", "method", "status"),
+            registry=self.registry,
+        )
+        self._seconds = Histogram(
+            "gatecast_request_seconds",
+            "Time from a request's head to the end of its answer",
+            ("route",),
+            buckets=BUCKETS,
+            registry=self.registry,
+        )
+        self.refused = Counter(
+            "gatecast_admission_refused",
+            "Requests turned away because too much was in work",
+            ("desk",),
+            registry=self.registry,
+        )
+        self.depth = Gauge(
+            "gatecast_queue_depth",
+            "Requests in work or waiting",
+            ("desk",),
+            registry=self.registry,
+            multiprocess_mode="livesum",
+        )
+        self.swaps = Counter(
+            "gatecast_swaps", "Champions swapped in", ("kind",), registry=self.registry
+        )
+        self.swap_failures = Counter(
+            "gatecast_swap_failures",
+            "Champions that could not be swapped in",
+            ("kind",),
+            registry=self.registry,
+        )
+        self.rate_errors = Counter(
+            "gatecast_rate_storage_errors",
+            "Requests that were counted in the process because the shared storage was away",
+            registry=self.registry,
+        )
+        # Looking a child up by its labels costs more than counting.
+        self._kept: dict[tuple[str, str, int], Callable[[float], None]] = {}
+
+    def answered(self, route: str, method: str, status: int, seconds: float) -> None:
+        """Count one answer."""
+        known = self._kept.get((route, method, status))
+        if known is None:
+            counter = self._requests.labels(route, method, str(status))
+            histogram = self._seconds.labels(route)
+
+            def known(seconds: float) -> None:
+                counter.inc()
+                histogram.observe(seconds)
+
+            self._kept[route, method, status] = known
+        known(seconds)
+
+    def expose(self, parts: "LivingParts") -> bytes:
+        """Return everything in Prometheus' text form."""
+        registry = CollectorRegistry()
+        folder = os.environ.get(SHARED)
+        if folder is None:
+            registry.register(self.registry)
+        else:
+            _forget_the_dead(Path(folder))
+            MultiProcessCollector(registry, folder)
+        registry.register(LivingState(parts))
+        return generate_latest(registry)
+
+
+class Mirror:
+    """Carries what the parts have counted on to the counters, a look at a time.
+
+    Args:
+        parts: the counters' owners.
+    """
+
+    def __init__(self, parts: "LivingParts") -> None:
+        self._parts = parts
+        self._seen: dict[tuple[int, str], float] = {}
+
+    def look(self) -> None:
+        """Add what has been counted since the last look."""
+        parts, metrics = self._parts, self._parts.metrics
+        for kind, live in (("climate", parts.champions), ("language", parts.texts)):
+            self._carry(metrics.swaps.labels(kind), kind, live.swaps)
+            self._carry(metrics.swap_failures.labels(kind), kind, live.swap_failed)
+        for name, desk in (("forecast", parts.forecasts), ("text", parts.desk)):
+            self._carry(metrics.refused.labels(name), name, desk.refused)
+            metrics.depth.labels(name).set(desk.busy)
+        self._carry(metrics.rate_errors, "", parts.access.rates.errors)
+
+    def _carry(self, counter: Counter, name: str, total: float) -> None:
+        key = (id(counter), name)
+        counter.inc(total - self._seen.get(key, 0))
+        self._seen[key] = total
+
+
+class LivingState(Collector):
+    """What is true now, read when Prometheus asks: versions and the age of models and data.
+
+    Args:
+        parts: the running app's.
+    """
+
+    def __init__(self, parts: "LivingParts") -> None:
+        self._parts = parts
+
+    def collect(self) -> Iterable[Metric]:
+        """Yield one family a question."""
+        yield from self._models()
+        age = GaugeMetricFamily(
+            "gatecast_data_age_seconds",
+            "Time since a station's last observation",
+            labels=["station"],
+        )
+        for name in self._parts.records.names:
+            time = self._parts.records.of(name).recent.time
+            if time:
+                age.add_metric([name], _age(time[-1]))
+        yield age
+
+    def _models(self) -> Iterator[Metric]:
+        version = GaugeMetricFamily(
+            "gatecast_model_version", "Version of the live champion", labels=["model"]
+        )
+        age = GaugeMetricFamily(
+            "gatecast_model_age_seconds",
+            "Time since the last day that the live champion was trained on",
+            labels=["model"],
+        )
+        lowest = GaugeMetricFamily(
+            "gatecast_forecast_lowest",
+            "Lowest value forecast by the live champion",
+            labels=["model"],
+        )
+        highest = GaugeMetricFamily(
+            "gatecast_forecast_highest",
+            "Highest value forecast by the live champion",
+            labels=["model"],
+        )
+        for model in self._parts.champions.models:
+            champion = self._parts.champions.of(model)
+            version.add_metric([model], champion.pointer.version)
+            age.add_metric([model], _age(champion.card.trained_through))
+            if champion.seen.any:
+                lowest.add_metric([model], champion.seen.lowest)
+                highest.add_metric([model], champion.seen.highest)
+        yield from (version, age, lowest, highest)
+
+
+def _age(label: str) -> float:
+    """Return the seconds since a label, which is a date or a moment on the station's calendar."""
+    moment = datetime.fromisoformat(label)
+    moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    return (datetime.now(UTC) - moment).total_seconds()
+
+
+def _forget_the_dead(folder: Path) -> None:
+    """Take ended workers' share out of what only living ones have."""
+    for path in folder.glob("gauge_live*_*.db"):
+        pid = int(path.stem.rpartition("_")[2])
+        if not Path(f"/proc/{pid}").exists():
+            mark_process_dead(pid, str(folder))

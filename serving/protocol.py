@@ -1,0 +1,118 @@
+"""Speak HTTP with a deadline: who does not send a whole request in time is cut off."""
+
+import asyncio
+import json
+from typing import Final
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+#: Most bytes of a request's line and headers; the parser itself would take any number.
+HEAD_BYTES: Final = 64 * 1024
+
+#: How long a client that reads nothing keeps a connection that is being closed, in seconds.
+LINGER_SECONDS: Final = 5.0
+
+
+class TimedProtocol(HttpToolsProtocol):
+    """uvicorn's protocol, which has no read time-out, with one for each request.
+
+    The time runs while a request has not arrived whole: from the connection on, and again from
+    the first byte of each further request. A connection that is idle between two requests is
+    uvicorn's own matter (`timeout_keep_alive`).
+    """
+
+    #: Time in which a request must have arrived, in seconds; set before the server starts.
+    request_seconds: float = 20.0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait for the first request."""
+        super().connection_made(transport)
+        self._receiving = False
+        self._head_bytes = 0
+        self._deadline: asyncio.TimerHandle | None = None
+        self._wait()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop waiting."""
+        self._rest()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take some bytes; wait on only where a request has begun and has not ended."""
+        in_head = self._head_bytes >= 0
+        super().data_received(data)
+        if self.transport.is_closing():
+            return
+        if not self._receiving:
+            self._rest()
+        elif self._deadline is None:
+            self._wait()
+        if in_head and self._head_bytes >= 0 and self._receiving:
+            self._head_bytes += len(data)
+            if self._head_bytes > HEAD_BYTES:
+                self._refuse(431, "Request Header Fields Too Large", "HEADERS_TOO_LARGE")
+
+    def on_message_begin(self) -> None:
+        """Note that a request begins."""
+        super().on_message_begin()
+        self._receiving, self._head_bytes = True, 0
+
+    def on_headers_complete(self) -> None:
+        """Note that what comes now is a body: the app limits that."""
+        self._head_bytes = -1
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Note that the request is whole."""
+        super().on_message_complete()
+        self._receiving, self._head_bytes = False, 0
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP in the form of all other refusals."""
+        self._refuse(400, "Bad Request", "HTTP_INVALID", msg)
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close an idle connection; drop it where its client does not read the rest."""
+        super().timeout_keep_alive_handler()
+        self.loop.call_later(LINGER_SECONDS, self.transport.abort)
+
+    def _wait(self) -> None:
+        self._deadline = self.loop.call_later(self.request_seconds, self._cut)
+
+    def _rest(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _cut(self) -> None:
+        if self.transport.is_closing():
+            return
+        if self.cycle is None or self.cycle.response_complete:
+            message = f"the request was not whole within {self.request_seconds:g} s"
+            self._refuse(408, "Request Timeout", "REQUEST_TIMEOUT", message)
+        else:
+            # The app answers already, or waits for a body that does not come: it is told by
+            # the end of the connection.
+            self.transport.close()
+            self.loop.call_later(LINGER_SECONDS, self.transport.abort)
+
+    def _refuse(self, status: int, phrase: str, code: str, detail: str = "") -> None:
+        """Write a problem past the app, which has not been asked yet, and close."""
+        problem = {
+            "type": f"urn:gatecast:problem:{code.lower().replace('_', '-')}",
+            "title": code.replace("_", " ").capitalize(),
+            "status": status,
+            "detail": detail or phrase,
+            "code": code,
+            "errors": [],
+        }
+        body = json.dumps(problem).encode()
+        self.transport.write(
+            f"HTTP/1.1 {status} {phrase}\r\ncontent-type: application/problem+json\r\n"
+            f"content-length: {len(body)}\r\nx-content-type-options: nosniff\r\n"
+            "cache-control: no-store\r\nconnection: close\r\n\r\n".encode()
+            + body
+        )
+        self._rest()
+        self.transport.close()
+        self.loop.call_later(LINGER_SECONDS, self.transport.abort)

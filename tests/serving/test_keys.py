@@ -1,0 +1,142 @@
+"""Keys: 256 random bits that are shown once, kept as a digest, and end."""
+
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from serving.keys import (
+    KEY,
+    KeyInvalid,
+    KeyUnknown,
+    create_key,
+    find_key,
+    keys_path,
+    read_keys,
+    revoke_key,
+    rotate_key,
+)
+
+
+def test_a_key_is_found_by_what_was_shown_and_kept_only_as_a_digest(tmp_path):
+    whole, key = create_key(tmp_path, "ann", ("forecast",))
+
+    assert find_key(read_keys(tmp_path), whole) == key
+    assert whole not in keys_path(tmp_path).read_text()
+    assert whole.rpartition("_")[2] not in keys_path(tmp_path).read_text()
+    assert len(KEY.fullmatch(whole).group(2)) == 43  # 256 bits
+
+
+def test_the_file_is_for_its_owner_only(tmp_path):
+    create_key(tmp_path, "ann", ("forecast",))
+
+    assert keys_path(tmp_path).stat().st_mode & 0o777 == 0o600
+
+
+def test_a_key_with_one_character_changed_is_not_found(tmp_path):
+    whole, _ = create_key(tmp_path, "ann", ("forecast",))
+    keys = read_keys(tmp_path)
+
+    for place in range(len(whole)):
+        other = "A" if whole[place] != "A" else "B"
+        assert find_key(keys, whole[:place] + other + whole[place + 1 :]) is None
+
+
+@given(some.text())
+def test_no_other_text_is_a_key(text):
+    assert find_key({}, text) is None
+
+
+def test_a_key_ends_at_its_time(tmp_path):
+    _, key = create_key(tmp_path, "ann", ("forecast",), days=1)
+    created = datetime.fromisoformat(key.created)
+
+    assert key.works(created)
+    assert key.works(created + timedelta(hours=23))
+    assert not key.works(created + timedelta(days=1))
+
+
+def test_a_revoked_key_ends_at_once_and_stays_in_the_list(tmp_path):
+    _, key = create_key(tmp_path, "ann", ("forecast",))
+
+    revoked = revoke_key(tmp_path, key.id)
+
+    assert not revoked.works(datetime.now(UTC) + timedelta(seconds=1))
+    assert read_keys(tmp_path)[key.id] == revoked
+
+
+def test_revoking_again_does_not_make_a_key_last_longer(tmp_path):
+    _, key = create_key(tmp_path, "ann", ("forecast",))
+    first = revoke_key(tmp_path, key.id)
+
+    assert revoke_key(tmp_path, key.id, hours=24).revoked == first.revoked
+
+
+def test_rotation_gives_a_like_key_and_lets_the_old_one_go_on_for_a_while(tmp_path):
+    old_whole, old = create_key(tmp_path, "ann", ("forecast", "observe"), days=30)
+
+    new_whole, new = rotate_key(tmp_path, old.id, hours=24)
+    keys = read_keys(tmp_path)
+    now = datetime.now(UTC)
+
+    assert (new.name, new.scopes) == (old.name, old.scopes)
+    assert find_key(keys, new_whole).works(now + timedelta(days=29))
+    assert find_key(keys, old_whole).works(now + timedelta(hours=23))
+    assert not find_key(keys, old_whole).works(now + timedelta(hours=25))
+
+
+def test_a_key_that_has_ended_is_not_rotated(tmp_path):
+    _, key = create_key(tmp_path, "ann", ("forecast",))
+    revoke_key(tmp_path, key.id, hours=-1)
+
+    with pytest.raises(KeyInvalid, match="ended"):
+        rotate_key(tmp_path, key.id, hours=1)
+
+
+@pytest.mark.parametrize("change", [revoke_key, lambda root, key: rotate_key(root, key, 1)])
+def test_a_key_that_is_not_there_cannot_be_changed(tmp_path, change):
+    with pytest.raises(KeyUnknown, match="none yet"):
+        change(tmp_path, "00000000")
+
+
+@pytest.mark.parametrize(
+    ("name", "scopes", "days"),
+    [
+        ("", ("forecast",), None),
+        ("a\nb", ("forecast",), None),
+        ("ann", (), None),
+        ("ann", ("everything",), None),
+        ("ann", ("forecast",), 0),
+        ("ann", ("forecast",), 4000),
+    ],
+)
+def test_a_key_that_makes_no_sense_is_refused(tmp_path, name, scopes, days):
+    with pytest.raises(KeyInvalid):
+        create_key(tmp_path, name, scopes, days)
+
+    assert read_keys(tmp_path) == {}
+
+
+def test_admin_is_for_everything_and_nothing_else_is(tmp_path):
+    _, admin = create_key(tmp_path, "ann", ("admin",))
+    _, observer = create_key(tmp_path, "bob", ("observe",))
+
+    assert admin.allows("forecast")
+    assert admin.allows("observe")
+    assert not observer.allows("forecast")
+
+
+def test_keys_made_at_once_are_all_kept(tmp_path):
+    makers = [
+        threading.Thread(target=create_key, args=(tmp_path, f"maker {number}", ("forecast",)))
+        for number in range(8)
+    ]
+    for maker in makers:
+        maker.start()
+    for maker in makers:
+        maker.join()
+
+    assert len(read_keys(tmp_path)) == 8
+    assert [path.name for path in keys_path(tmp_path).parent.iterdir()] == ["keys.json"]
