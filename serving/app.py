@@ -89,6 +89,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     if lines is not None:
         lines.start()
     parts.start()
+    # A worker that listens before it has looked would not know the stations that others know.
+    await run_in_threadpool(parts.watcher.wait, parts.settings.start_seconds)
     parts.draining.install()
     try:
         yield

@@ -54,6 +54,9 @@ class JsonLines:
         moment = datetime.now(UTC).isoformat(timespec="milliseconds")
         line = {"time": moment, "level": level, "event": event, **fields}
         self._waiting.append(json.dumps(line, default=str))
+        if self._stop.is_set():
+            # The process' last words come after the thread's end.
+            self._flush()
 
     def _run(self) -> None:
         while not self._stop.wait(PAUSE):
@@ -61,7 +64,11 @@ class JsonLines:
         self._flush()
 
     def _flush(self) -> None:
-        lines = [self._waiting.popleft() for _ in range(len(self._waiting))]
+        lines: list[str] = []
+        # Two may take at once when the log ends.
+        with suppress(IndexError):
+            while len(lines) < LINES_KEPT:
+                lines += [self._waiting.popleft()]
         if self._dropped:
             dropped, self._dropped = self._dropped, 0
             lines.append(json.dumps({"level": "warning", "event": "log", "dropped": dropped}))

@@ -25,6 +25,12 @@ class ServingSettings(Settings):
     )
     body_bytes: int = Field(2 * 2**20, gt=0, description="most bytes a request's body may have")
     serving_workers: int = Field(1, ge=1, le=64, description="processes that share the port")
+    start_seconds: float = Field(
+        10.0,
+        ge=0,
+        le=600,
+        description="longest wait for the first look at what is published before listening",
+    )
     request_seconds: float = Field(
         20.0, gt=0, le=600, description="time in which a request must have arrived whole"
     )
