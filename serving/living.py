@@ -1,8 +1,8 @@
 """Hold what the running app is made of, and let the routes reach it."""
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -49,32 +49,45 @@ class LivingParts:
         """Build the parts without starting any of them."""
         records, champions = Records(settings.root), Champions(settings.root)
         texts, ring = TextChampions(settings.root), KeyRing(settings.root)
+        desks = {
+            "text": Desk(settings.text_places, "texts"),
+            "forecast": Desk(settings.forecast_places, "forecasts"),
+        }
+        access, metrics = Access(settings, ring), Metrics()
+        mirror = Mirror()
+        for name, desk in desks.items():
+            mirror.count(metrics.refused.labels(name), partial(getattr, desk, "refused"))
+            mirror.show(metrics.depth.labels(name), partial(getattr, desk, "busy"))
+        for kind, live in (("climate", champions), ("language", texts)):
+            mirror.count(metrics.swaps.labels(kind), partial(getattr, live, "swaps"))
+            failed = partial(getattr, live, "swap_failed")
+            mirror.count(metrics.swap_failures.labels(kind), failed)
+        mirror.count(metrics.rate_errors, partial(getattr, access.rates, "errors"))
         bench = Bench(settings.forecast_threads, settings.forecast_seconds)
-        looks: list[Callable[[], None]] = [
-            # Champions first: retraining writes the station before it promotes.
+        # Champions first: retraining writes the station before it promotes.
+        looks = (
             champions.refresh,
             records.refresh,
             texts.refresh,
             ring.refresh,
-        ]
-        parts = cls(
+            mirror.look,
+        )
+        return cls(
             settings=settings,
             records=records,
             champions=champions,
             answers=Answers(records, champions),
             texts=texts,
-            desk=Desk(settings.text_places, "texts"),
-            forecasts=Desk(settings.forecast_places, "forecasts"),
+            desk=desks["text"],
+            forecasts=desks["forecast"],
             bench=bench,
             batches=Batches(bench),
-            access=Access(settings, ring),
-            metrics=Metrics(),
+            access=access,
+            metrics=metrics,
             draining=Draining(settings.drain_seconds),
             watcher=Watcher(looks, settings.poll_seconds),
             healer=Healer(settings.root, settings.tracking) if settings.heal else None,
         )
-        looks.append(Mirror(parts).look)
-        return parts
 
     def start(self) -> None:
         """Begin to watch and to heal; returns at once."""

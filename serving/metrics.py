@@ -6,7 +6,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+)
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
@@ -26,6 +32,8 @@ class Metrics:
     """The counters of one process."""
 
     def __init__(self) -> None:
+        # When a counter was made says nothing that the scrape does not.
+        disable_created_metrics()
         self.registry = CollectorRegistry()
         self._requests = Counter(
             "gatecast_requests",
@@ -98,31 +106,29 @@ class Metrics:
 
 
 class Mirror:
-    """Carries what the parts have counted on to the counters, a look at a time.
+    """Carries on, a look at a time, what other parts count without knowing of Prometheus."""
 
-    Args:
-        parts: the counters' owners.
-    """
+    def __init__(self) -> None:
+        self._counters: list[tuple[Counter, Callable[[], float]]] = []
+        self._gauges: list[tuple[Gauge, Callable[[], float]]] = []
+        self._carried: dict[int, float] = {}
 
-    def __init__(self, parts: "LivingParts") -> None:
-        self._parts = parts
-        self._seen: dict[tuple[int, str], float] = {}
+    def count(self, counter: Counter, total: Callable[[], float]) -> None:
+        """Let a counter follow a total that only grows."""
+        self._counters.append((counter, total))
+
+    def show(self, gauge: Gauge, value: Callable[[], float]) -> None:
+        """Let a gauge follow a value."""
+        self._gauges.append((gauge, value))
 
     def look(self) -> None:
         """Add what has been counted since the last look."""
-        parts, metrics = self._parts, self._parts.metrics
-        for kind, live in (("climate", parts.champions), ("language", parts.texts)):
-            self._carry(metrics.swaps.labels(kind), kind, live.swaps)
-            self._carry(metrics.swap_failures.labels(kind), kind, live.swap_failed)
-        for name, desk in (("forecast", parts.forecasts), ("text", parts.desk)):
-            self._carry(metrics.refused.labels(name), name, desk.refused)
-            metrics.depth.labels(name).set(desk.busy)
-        self._carry(metrics.rate_errors, "", parts.access.rates.errors)
-
-    def _carry(self, counter: Counter, name: str, total: float) -> None:
-        key = (id(counter), name)
-        counter.inc(total - self._seen.get(key, 0))
-        self._seen[key] = total
+        for place, (counter, total) in enumerate(self._counters):
+            now = total()
+            counter.inc(now - self._carried.get(place, 0))
+            self._carried[place] = now
+        for gauge, value in self._gauges:
+            gauge.set(value())
 
 
 class LivingState(Collector):
