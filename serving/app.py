@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from serving.living import LivingParts
 from serving.problems import install_problems
 from serving.request_ids import RequestIds
-from serving.routes import forecast, health, models, text
+from serving.routes import forecast, health, hooks, models, text
 from serving.settings import ServingSettings, load_serving_settings
 
 #: FastAPI can send traces, metrics and errors elsewhere, switched on by an environment variable.
@@ -54,7 +54,7 @@ def create_app(settings: ServingSettings | None = None) -> FastAPI:
     app.state.parts = parts
     app.add_middleware(RequestIds)
     install_problems(app)
-    for routes in (forecast, models, text, health):
+    for routes in (forecast, models, text, health, hooks):
         app.include_router(routes.router)
     return app
 

@@ -8,7 +8,9 @@ from fastapi import Depends, Request
 from serving.champions import Champions
 from serving.desk import Desk
 from serving.healing import Healer
+from serving.hooks import Deliveries
 from serving.kept import Answers
+from serving.last_good import LastGood
 from serving.records import Records
 from serving.refusals import BodyTooLarge
 from serving.settings import ServingSettings
@@ -18,7 +20,7 @@ from serving.watching import Watcher
 
 @dataclass(frozen=True, kw_only=True)
 class LivingParts:
-    """Everything one app holds while it runs; the healer is None where healing is off."""
+    """Everything one app holds while it runs; what is switched off is None."""
 
     settings: ServingSettings
     records: Records
@@ -27,17 +29,23 @@ class LivingParts:
     texts: TextChampions
     desk: Desk
     watcher: Watcher
+    last_good: LastGood | None
     healer: Healer | None
+    deliveries: Deliveries | None
 
     @classmethod
     def of(cls, settings: ServingSettings) -> "LivingParts":
         """Build the parts without starting any of them."""
-        records, champions = Records(settings.root), Champions(settings.root)
-        texts = TextChampions(settings.root)
+        root, copies = settings.root, settings.copies
+        records, champions = Records(root, copies), Champions(root, cache=copies)
+        texts = TextChampions(root, cache=copies)
+        secret, last_good = settings.webhook_secret, None
         # Champions first: retraining writes the station before it promotes.
-        watcher = Watcher(
-            (champions.refresh, records.refresh, texts.refresh), settings.poll_seconds
-        )
+        looks = [champions.refresh, records.refresh, texts.refresh]
+        if copies is not None:
+            last_good = LastGood(copies, root, (champions, texts), records)
+            looks.append(last_good.keep)
+        watcher = Watcher(looks, settings.poll_seconds)
         return cls(
             settings=settings,
             records=records,
@@ -46,7 +54,9 @@ class LivingParts:
             texts=texts,
             desk=Desk(settings.text_places),
             watcher=watcher,
-            healer=Healer(settings.root, settings.tracking) if settings.heal else None,
+            last_good=last_good,
+            healer=Healer.of(settings) if settings.heal else None,
+            deliveries=None if secret is None else Deliveries(secret.get_secret_value()),
         )
 
     def start(self) -> None:
@@ -77,7 +87,15 @@ async def read_body(request: Request, living: Living) -> bytes:
     Raises:
         BodyTooLarge: the declared or the received size is over it.
     """
-    limit = living.settings.body_bytes
+    return await read_at_most(request, living.settings.body_bytes)
+
+
+async def read_at_most(request: Request, limit: int) -> bytes:
+    """Read a request's body up to a limit in bytes.
+
+    Raises:
+        BodyTooLarge: the declared or the received size is over it.
+    """
     declared = request.headers.get("content-length", "")
     received = bytearray()
     if not (declared.isdecimal() and int(declared) > limit):

@@ -19,6 +19,7 @@ from forecasting.errors import (
 )
 from serving.bodies import shown_key
 from serving.desk import Overloaded
+from serving.hooks import HookRefused, HookRepeated
 from serving.refusals import (
     FAULTS_SHOWN,
     BodyTooLarge,
@@ -42,6 +43,8 @@ STATUS: Final[Mapping[type[BaseException], int]] = {
     StationUnknown: 404,
     NoChampion: 503,
     StationUnobserved: 503,
+    HookRefused: 401,
+    HookRepeated: 409,
     ModelOutputInvalid: 503,
 }
 
