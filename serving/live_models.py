@@ -95,8 +95,8 @@ class LiveModels(Generic[Served]):
         self._live: Mapping[str, Live[Served]] = {}
         self._failures = Backoff(clock)
         self._copies_refused = Backoff(clock)
-        # The watcher swaps, and a request that meets bad forecasts falls back.
-        self._changing = threading.Lock()
+        # One look at a time, whoever asks for it.
+        self._looking = threading.Lock()
         self.swaps = 0
         self.swap_failed = 0
         self.fallbacks = 0
@@ -144,6 +144,10 @@ class LiveModels(Generic[Served]):
 
     def refresh(self) -> None:
         """Look once at every pointer: load what is new, drop what was withdrawn."""
+        with self._looking:
+            self._look()
+
+    def _look(self) -> None:
         published = self._named(self._root)
         copied = self._named(self._cache) if self._cache is not None else set()
         for model in sorted(published | copied | self._live.keys() | self._failures.names):
@@ -205,16 +209,14 @@ class LiveModels(Generic[Served]):
 
     def _swap(self, model: str, live: Live[Served]) -> None:
         # One assignment of a whole mapping: a request sees the old champion or the new one.
-        with self._changing:
-            self._live = {**self._live, model: live}
+        self._live = {**self._live, model: live}
 
     def _is_withdrawn(self, model: str) -> bool:
         # A missing folder is storage that went away, not a decision: keep the last known good.
         return is_there(pointer_path(self._root, model).parent)
 
     def _drop(self, model: str) -> None:
-        with self._changing:
-            self._live = {name: live for name, live in self._live.items() if name != model}
+        self._live = {name: live for name, live in self._live.items() if name != model}
         self._failures.forget(model)
 
     def _note_failure(self, model: str, pointer: Pointer | None, error: Exception) -> None:

@@ -193,7 +193,8 @@ def store_of(tracking: str, root: Path) -> tuple[Store, Pace]:
         # SQLAlchemy's form: three slashes before a relative path, four before an absolute one.
         return SqliteStore(Path(parts.path.removeprefix("/"))), Pace()
     if kind in {"http", "https"}:
-        return ServerStore(tracking, root), Pace()
+        # It says itself whether a pointer is behind, so that few children are started in vain.
+        return ServerStore(tracking, root), Pace(spacing=5.0)
     # A change is seen by the child alone: this and its own seconds stay under half a minute.
     return DatabaseStore(), Pace(spacing=15.0)
 

@@ -94,8 +94,8 @@ def test_another_file_in_the_stores_place_is_a_change(tmp_path):
     [
         ("sqlite:////var/mlflow.db", SqliteStore, 10),
         ("sqlite+pysqlite:////var/mlflow.db", SqliteStore, 10),
-        ("http://127.0.0.1:5000", ServerStore, 10),
-        ("https://mlflow.example", ServerStore, 10),
+        ("http://127.0.0.1:5000", ServerStore, 5),
+        ("https://mlflow.example", ServerStore, 5),
         ("postgresql+psycopg://host/mlflow", DatabaseStore, 15),
     ],
 )
