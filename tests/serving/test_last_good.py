@@ -183,6 +183,7 @@ def test_storage_that_went_away_takes_no_copy_with_it(promote, start, unplug, ca
     service = start()
     unplug()
     service.look()
+    start()
 
     assert read_pointer(cache, MODEL).version == 4
     assert read_station(cache, "seattle").card.name == "seattle"
