@@ -97,6 +97,8 @@ class LiveModels(Generic[Served]):
         self._copies_refused = Backoff(clock)
         # One look at a time, whoever asks for it.
         self._looking = threading.Lock()
+        #: Whether the last look found the home folder.
+        self.home_there = True
         self.swaps = 0
         self.swap_failed = 0
         self.fallbacks = 0
@@ -148,6 +150,7 @@ class LiveModels(Generic[Served]):
             self._look()
 
     def _look(self) -> None:
+        self.home_there = is_there(self._root)
         published = self._named(self._root)
         copied = self._named(self._cache) if self._cache is not None else set()
         for model in sorted(published | copied | self._live.keys() | self._failures.names):

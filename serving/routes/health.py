@@ -4,10 +4,9 @@ import time
 from typing import Any
 
 from fastapi import APIRouter
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
-from serving.live_models import Standing, is_there
+from serving.live_models import Standing
 from serving.living import Living, LivingParts
 
 router = APIRouter(tags=["health"])
@@ -22,35 +21,33 @@ async def healthz() -> dict[str, str]:
 @router.get("/readyz", responses={503: {"description": "not ready"}})
 async def readyz(living: Living) -> JSONResponse:
     """Answer 200 once the published champions have been looked at, and are looked at again."""
-    # Storage that hangs must not stop the event loop.
-    home_there = await run_in_threadpool(is_there, living.settings.root)
-    reason = unready(living, home_there=home_there)
+    reason = unready(living)
     return JSONResponse(
         {
             "status": "ready" if reason is None else "starting",
             "reason": reason,
-            "source": _source(living, home_there=home_there),
+            "source": _source(living),
             **_published(living),
         },
         status_code=200 if reason is None else 503,
     )
 
 
-def unready(living: LivingParts, *, home_there: bool) -> str | None:
+def unready(living: LivingParts) -> str | None:
     """Return why no work should be sent here, or None where it should."""
     if not living.watcher.ready:
         return "the published champions have not been looked at"
-    if not home_there and not (living.champions.models or living.texts.models):
+    if not living.champions.home_there and not (living.champions.models or living.texts.models):
         return "the home folder is not there and no copy can be used"
     return None
 
 
-def _source(living: LivingParts, *, home_there: bool) -> str:
+def _source(living: LivingParts) -> str:
     """Return where what is live comes from; `memory` where the home went away under us."""
     standings = living.champions.standings + living.texts.standings
     if any(each.source == "cache" for each in standings):
         return "cache"
-    return "home" if home_there else "memory"
+    return "home" if living.champions.home_there else "memory"
 
 
 def _published(living: LivingParts) -> dict[str, Any]:
