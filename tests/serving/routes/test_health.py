@@ -69,6 +69,7 @@ def test_a_home_that_went_away_under_a_live_model_leaves_the_service_ready(
     promote(1)
     look()
     home.rename(home.with_name("unplugged"))
+    look()
     answer = client.get("/readyz")
 
     assert (answer.status_code, answer.json()["source"]) == (200, "memory")
