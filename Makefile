@@ -12,7 +12,7 @@ export DO_NOT_TRACK := true
 export GX_ANALYTICS_ENABLED := false
 export ORT_DISABLE_TELEMETRY := 1
 
-.PHONY: help setup run language serve test check lock rivals faults clean
+.PHONY: help setup run language serve test check lock rivals faults fuzz clean
 
 help: ## the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -41,7 +41,7 @@ serve: setup ## the API on port 8000
 
 test: setup ## every test that needs nothing but Python
 	$(BIN)/pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered -m "not faults" --durations=15
-	@echo "left to targets of their own: make faults (kills and races)"
+	@echo "left to targets of their own: make faults (kills and races), make fuzz (searched input)"
 
 check: setup ## every linter and contract
 	$(BIN)/ruff check .
@@ -62,6 +62,11 @@ $(RIVALS)/.installed: benchmarks/rivals.lock | setup
 
 faults: setup ## kills, corruption and races on purpose
 	$(BIN)/pytest -m faults --no-cov -n 0
+
+FUZZ_SECONDS ?= 300
+fuzz: setup ## look for input that breaks the CSV or the history parser, FUZZ_SECONDS each
+	$(BIN)/python -m tests.fuzz.explore csv $(FUZZ_SECONDS)
+	$(BIN)/python -m tests.fuzz.explore history $(FUZZ_SECONDS)
 
 # torch is left out: pip chooses its build. What torch needs beside it is named here instead.
 TORCH_NEEDS := filelock fsspec jinja2 networkx setuptools sympy typing-extensions

@@ -16,7 +16,8 @@ from data_checks.verdict import Reason
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 ISO_LABEL = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2})?)?")
-NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", re.ASCII)
+#: Only one way to split a row of digits: with two, a cell of 65,000 digits and a letter hung.
+NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?", re.ASCII)
 INFINITE = re.compile(r"[+-]?inf(inity)?", re.IGNORECASE)
 
 #: Before 1700 no station measured; such a date is a slip and would make the grid huge.

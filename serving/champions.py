@@ -1,158 +1,125 @@
-"""Hold the live champion of every model; swap in the background, keep the old on any failure."""
+"""Hold each climate model's live champion, and know the version that it replaced."""
 
 import logging
+import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Final
 
-from forecasting.errors import GatecastError, ModelInvalid, NoChampion
-from forecasting.stores.files import safe_name
-from forecasting.stores.published import (
-    Pointer,
-    pointer_path,
-    published_models,
-    read_pointer,
-    version_folder,
-)
+from forecasting.errors import ModelOutputInvalid
+from forecasting.stores.published import Pointer, version_folder
+from serving.backoff import Backoff
+from serving.live_models import UNREADABLE, Live, LiveModels, code_of
 from serving.runtime import Forecaster
-
-#: What reading a damaged or vanished file can raise, once its reader trusts the file's shape.
-UNREADABLE: Final = (GatecastError, OSError, ValueError, TypeError, KeyError, AttributeError)
 
 #: Only these are climate models; the language models beside them are served elsewhere.
 PREFIX: Final = "climate-"
 
-LONGEST_BACKOFF_SECONDS: Final = 60.0
+#: Invalid forecasts of a station's own days, one after the other, that bring the earlier back.
+PATIENCE: Final = 3
+
+#: What an answer says of a version that stands in for the champion.
+FALLBACK: Final = "fallback"
 
 logger = logging.getLogger(__name__)
-
-
-class Published(Protocol):
-    """What can be live: it knows the pointer that it was loaded from."""
-
-    @property
-    def pointer(self) -> Pointer:
-        """Which version it is."""
-
-
-Served = TypeVar("Served", bound=Published)
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Failure:
-    """A pointer that could not be followed, and when it is tried again."""
-
-    pointer: Pointer | None
-    tries: int
-    retry_at: float
-
-
-class LiveModels(Generic[Served]):
-    """The live model of every name with a prefix, kept in step with the published pointers.
-
-    Args:
-        root: the home folder.
-        prefix: which models these are.
-        load: makes a live model of a version's folder, or refuses it.
-        clock: seconds that only grow.
-    """
-
-    def __init__(
-        self,
-        root: Path,
-        prefix: str,
-        load: Callable[[Path, Pointer], Served],
-        clock: Callable[[], float],
-    ) -> None:
-        self._root = root
-        self._prefix = prefix
-        self._load = load
-        self._clock = clock
-        self._live: Mapping[str, Served] = {}
-        self._failures: dict[str, _Failure] = {}
-        self.swaps = 0
-        self.swap_failed = 0
-
-    def of(self, model: str) -> Served:
-        """Return the model's live champion.
-
-        Raises:
-            NoChampion: nothing has been promoted, or it was withdrawn.
-        """
-        try:
-            return self._live[model]
-        except KeyError:
-            raise NoChampion("it has no champion", expected="a promoted version") from None
-
-    @property
-    def models(self) -> tuple[str, ...]:
-        """The names of all models with a live champion, sorted."""
-        return tuple(sorted(self._live))
-
-    def refresh(self) -> None:
-        """Look once at every pointer: load what is new, drop what was withdrawn."""
-        published = {name for name in published_models(self._root) if name.startswith(self._prefix)}
-        for model in sorted(published | self._live.keys() | self._failures.keys()):
-            pointer: Pointer | None = None
-            try:
-                pointer = read_pointer(self._root, model)
-                self._follow(model, pointer)
-            except NoChampion:
-                self._drop_if_withdrawn(model)
-            except UNREADABLE as error:
-                self._note_failure(model, pointer, error)
-
-    def _follow(self, model: str, pointer: Pointer) -> None:
-        current = self._live.get(model)
-        if current is not None and current.pointer == pointer:
-            self._failures.pop(model, None)
-            return
-        if self._backing_off(model, pointer):
-            return
-        if pointer.model != model:
-            raise ModelInvalid("another model's pointer", expected=model, found=pointer.model)
-        safe_name(pointer.folder)
-        loaded = self._load(version_folder(self._root, pointer), pointer)
-        # One assignment of a whole mapping: a request sees the old champion or the new one.
-        self._live = {**self._live, model: loaded}
-        self._failures.pop(model, None)
-        self.swaps += 1
-        logger.info("champion %s is version %d", model, pointer.version)
-
-    def _backing_off(self, model: str, pointer: Pointer | None) -> bool:
-        failure = self._failures.get(model)
-        return (
-            failure is not None and failure.pointer == pointer and self._clock() < failure.retry_at
-        )
-
-    def _drop_if_withdrawn(self, model: str) -> None:
-        # A missing folder is storage that went away, not a decision: keep the last known good.
-        if pointer_path(self._root, model).parent.is_dir():
-            self._live = {name: live for name, live in self._live.items() if name != model}
-            self._failures.pop(model, None)
-
-    def _note_failure(self, model: str, pointer: Pointer | None, error: Exception) -> None:
-        if self._backing_off(model, pointer):
-            return
-        before = self._failures.get(model)
-        tries = before.tries + 1 if before is not None and before.pointer == pointer else 1
-        pause = min(LONGEST_BACKOFF_SECONDS, 0.5 * 2**tries)
-        self._failures[model] = _Failure(
-            pointer=pointer, tries=tries, retry_at=self._clock() + pause
-        )
-        self.swap_failed += 1
-        logger.warning("champion %s not swapped, next try in %.0f s: %s", model, pause, error)
 
 
 class Champions(LiveModels[Forecaster]):
     """The live forecaster per climate model.
 
+    The version that it replaced is remembered and not kept loaded: a session of the usual twelve
+    members takes 13 MB, and loading it again a fraction of a second.
+
     Args:
         root: the home folder.
         clock: seconds that only grow.
+        cache: a local folder with the last known good; None for none.
     """
 
-    def __init__(self, root: Path, clock: Callable[[], float] = time.monotonic) -> None:
-        super().__init__(root, PREFIX, Forecaster.load, clock)
+    def __init__(
+        self, root: Path, clock: Callable[[], float] = time.monotonic, cache: Path | None = None
+    ) -> None:
+        super().__init__(root, PREFIX, Forecaster.load, clock, cache)
+        self._earlier: dict[str, Pointer] = {}
+        self._invalid: Mapping[str, tuple[Forecaster, int]] = {}
+        self._earlier_refused = Backoff(clock)
+        # Requests count side by side.
+        self._counting = threading.Lock()
+
+    @contextmanager
+    def judged(self, forecaster: Forecaster) -> Iterator[None]:
+        """Forecast a station's own days within: those were checked, so a bad output is the model's.
+
+        After three in a row the version that this one replaced answers in its place from the next
+        refresh on, named `fallback`, until another pointer comes.
+        """
+        model = forecaster.pointer.model
+        try:
+            yield
+        except ModelOutputInvalid:
+            with self._counting:
+                before, times = self._invalid.get(model, (forecaster, 0))
+                times = times + 1 if before is forecaster else 1
+                self._invalid = {**self._invalid, model: (forecaster, times)}
+            raise
+        if model in self._invalid:
+            self._trust(model)
+
+    def _look(self) -> None:
+        super()._look()
+        for model, (forecaster, times) in self._invalid.items():
+            live, earlier = self._live.get(model), self._earlier.get(model)
+            if live is None or live.served is not forecaster:
+                self._trust(model)
+            elif earlier is not None and times >= PATIENCE:
+                self._fall_back(model, live, earlier)
+
+    def _fall_back(self, model: str, live: Live[Forecaster], earlier: Pointer) -> None:
+        if self._earlier_refused.rests(model, earlier):
+            return
+        try:
+            loaded = Forecaster.load(version_folder(self._root, earlier), earlier)
+        except UNREADABLE as error:
+            self._earlier_refused.note(model, earlier, code_of(error))
+            logger.warning("the version before champion %s cannot stand in: %s", model, error)
+            return
+        stand_in = replace(loaded, pointer=replace(earlier, alias=FALLBACK))
+        self._earlier.pop(model, None)
+        self._swap(model, replace(live, served=stand_in, since=time.time()))
+        self.fallbacks += 1
+        logger.error(
+            "champion %s version %d gives invalid forecasts, version %d answers again",
+            *(model, live.served.pointer.version, earlier.version),
+        )
+
+    def _trust(self, model: str) -> None:
+        with self._counting:
+            self._invalid = {name: each for name, each in self._invalid.items() if name != model}
+
+    def _swap(self, model: str, live: Live[Forecaster]) -> None:
+        before = self._live.get(model)
+        super()._swap(model, live)
+        if before is not None and before.followed == live.followed:
+            return
+        self._earlier.pop(model, None)
+        if before is not None and may_stand_in(before.served, live.served):
+            self._earlier[model] = before.served.pointer
+
+    def _drop(self, model: str) -> None:
+        super()._drop(model)
+        self._earlier.pop(model, None)
+
+
+def may_stand_in(earlier: Forecaster, champion: Forecaster) -> bool:
+    """Return whether a replaced version may answer in the champion's place.
+
+    Never one that was rolled back from: a person took that away, and it has the higher number.
+    """
+    same = (earlier.card.target, earlier.card.step_seconds) == (
+        champion.card.target,
+        champion.card.step_seconds,
+    )
+    return same and earlier.pointer.version < champion.pointer.version

@@ -1,7 +1,7 @@
 """Keep the encoded answers to the usual questions, until the champion or the days change."""
 
 import operator
-from typing import Final
+from typing import Any, Final
 
 from forecasting.errors import NoChampion
 from forecasting.stores.stations import StationRecord
@@ -108,12 +108,17 @@ class Answers:
         """
         record, forecasters = self.parts(station, selection)
         reach = Reach(days=days, hours=hours)
-        answers = [
-            forecast_answer(record, each, recent_history(record, each.card), reach)
-            for each in forecasters
-        ]
+        answers = [self._of_own_days(record, each, reach) for each in forecasters]
         encoded = encode(answers[0] if selection.word is None else merged(answers))
         if len(self._kept) >= MOST_KEPT:
             self._kept = {}
         self._kept[station, reach, selection] = (record, forecasters, encoded)
         return encoded
+
+    def _of_own_days(
+        self, record: StationRecord, forecaster: Forecaster, reach: Reach
+    ) -> dict[str, Any]:
+        """Forecast from the station's own days, under the eyes of the champions."""
+        history = recent_history(record, forecaster.card)
+        with self._champions.judged(forecaster):
+            return forecast_answer(record, forecaster, history, reach)

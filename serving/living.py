@@ -13,7 +13,9 @@ from serving.champions import Champions
 from serving.desk import Bench, Desk
 from serving.draining import Draining
 from serving.healing import Healer
+from serving.hooks import Deliveries
 from serving.kept import Answers
+from serving.last_good import LastGood
 from serving.metrics import Metrics, Mirror
 from serving.records import Records
 from serving.refusals import BodyTooLarge, BodyTooSlow
@@ -24,7 +26,7 @@ from serving.watching import Watcher
 
 @dataclass(frozen=True, kw_only=True)
 class LivingParts:
-    """Everything one app holds while it runs; the healer is None where healing is off.
+    """Everything one app holds while it runs; what is switched off is None.
 
     `desk` admits texts and `forecasts` forecasts; `bench` computes the latter.
     """
@@ -42,52 +44,60 @@ class LivingParts:
     metrics: Metrics
     draining: Draining
     watcher: Watcher
+    last_good: LastGood | None
     healer: Healer | None
+    deliveries: Deliveries | None
 
     @classmethod
     def of(cls, settings: ServingSettings) -> "LivingParts":
         """Build the parts without starting any of them."""
-        records, champions = Records(settings.root), Champions(settings.root)
-        texts, ring = TextChampions(settings.root), KeyRing(settings.root)
-        desks = {
-            "text": Desk(settings.text_places, "texts"),
-            "forecast": Desk(settings.forecast_places, "forecasts"),
-        }
-        access, metrics = Access(settings, ring), Metrics()
-        mirror = Mirror()
-        for name, desk in desks.items():
-            mirror.count(metrics.refused.labels(name), partial(getattr, desk, "refused"))
-            mirror.show(metrics.depth.labels(name), partial(getattr, desk, "busy"))
-        for kind, live in (("climate", champions), ("language", texts)):
-            mirror.count(metrics.swaps.labels(kind), partial(getattr, live, "swaps"))
-            failed = partial(getattr, live, "swap_failed")
-            mirror.count(metrics.swap_failures.labels(kind), failed)
-        mirror.count(metrics.rate_errors, partial(getattr, access.rates, "errors"))
+        root, copies = settings.root, settings.copies
+        records, champions = Records(root, copies), Champions(root, cache=copies)
+        texts, ring = TextChampions(root, cache=copies), KeyRing(root)
+        last_good = LastGood(copies, root, (champions, texts), records) if copies else None
         bench = Bench(settings.forecast_threads, settings.forecast_seconds)
+        secret, mirror = settings.webhook_secret, Mirror()
         # Champions first: retraining writes the station before it promotes.
-        looks = (
-            champions.refresh,
-            records.refresh,
-            texts.refresh,
-            ring.refresh,
-            mirror.look,
-        )
-        return cls(
+        looks = [champions.refresh, records.refresh, texts.refresh, ring.refresh, mirror.look]
+        if last_good is not None:
+            looks.append(last_good.keep)
+        parts = cls(
             settings=settings,
             records=records,
             champions=champions,
             answers=Answers(records, champions),
             texts=texts,
-            desk=desks["text"],
-            forecasts=desks["forecast"],
+            desk=Desk(settings.text_places, "texts"),
+            forecasts=Desk(settings.forecast_places, "forecasts"),
             bench=bench,
             batches=Batches(bench),
-            access=access,
-            metrics=metrics,
+            access=Access(settings, ring),
+            metrics=Metrics(),
             draining=Draining(settings.drain_seconds),
             watcher=Watcher(looks, settings.poll_seconds),
-            healer=Healer(settings.root, settings.tracking) if settings.heal else None,
+            last_good=last_good,
+            healer=Healer.of(settings) if settings.heal else None,
+            deliveries=None if secret is None else Deliveries(secret.get_secret_value()),
         )
+        parts._let_count(mirror)
+        return parts
+
+    def _let_count(self, mirror: Mirror) -> None:
+        """Let the counters follow what the parts count themselves."""
+        metrics = self.metrics
+        for name, desk in (("text", self.desk), ("forecast", self.forecasts)):
+            mirror.count(metrics.refused.labels(name), partial(getattr, desk, "refused"))
+            mirror.show(metrics.depth.labels(name), partial(getattr, desk, "busy"))
+        for kind, live in (("climate", self.champions), ("language", self.texts)):
+            for counter, counted in (
+                (metrics.swaps, "swaps"),
+                (metrics.swap_failures, "swap_failed"),
+                (metrics.fallbacks, "fallbacks"),
+            ):
+                mirror.count(counter.labels(kind), partial(getattr, live, counted))
+        mirror.count(metrics.rate_errors, partial(getattr, self.access.rates, "errors"))
+        if self.last_good is not None:
+            mirror.count(metrics.copy_failures, partial(getattr, self.last_good, "failed"))
 
     def start(self) -> None:
         """Begin to watch and to heal; returns at once."""
@@ -119,7 +129,17 @@ async def read_body(request: Request, living: Living) -> bytes:
         BodyTooLarge: the declared or the received size is over it.
         BodyTooSlow: it did not arrive in time.
     """
-    limit, seconds = living.settings.body_bytes, living.settings.request_seconds
+    settings = living.settings
+    return await read_at_most(request, settings.body_bytes, settings.request_seconds)
+
+
+async def read_at_most(request: Request, limit: int, seconds: float) -> bytes:
+    """Read a request's body up to a limit in bytes, and for so long.
+
+    Raises:
+        BodyTooLarge: the declared or the received size is over it.
+        BodyTooSlow: it did not arrive in time.
+    """
     declared = request.headers.get("content-length", "")
     received = bytearray()
     if not (declared.isdecimal() and int(declared) > limit):

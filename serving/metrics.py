@@ -70,6 +70,17 @@ class Metrics:
             ("kind",),
             registry=self.registry,
         )
+        self.fallbacks = Counter(
+            "gatecast_fallbacks",
+            "Times that an earlier version stood in for a failing champion",
+            ("kind",),
+            registry=self.registry,
+        )
+        self.copy_failures = Counter(
+            "gatecast_copy_failures",
+            "Local copies of what is live that could not be written",
+            registry=self.registry,
+        )
         self.rate_errors = Counter(
             "gatecast_rate_storage_errors",
             "Requests that were counted in the process because the shared storage was away",
@@ -154,6 +165,13 @@ class LivingState(Collector):
             if time:
                 age.add_metric([name], _age(time[-1]))
         yield age
+        deleted = GaugeMetricFamily(
+            "gatecast_deleted_versions",
+            "Live champions whose version has been deleted in the registry",
+        )
+        healer = self._parts.healer
+        deleted.add_metric([], 0 if healer is None else len(healer.deleted))
+        yield deleted
 
     def _models(self) -> Iterator[Metric]:
         version = GaugeMetricFamily(

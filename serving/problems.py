@@ -26,6 +26,7 @@ from serving.access import (
 )
 from serving.bodies import shown_key
 from serving.desk import RETRY_SECONDS, Overloaded, WorkTimeout
+from serving.hooks import HookRefused, HookRepeated
 from serving.refusals import (
     FAULTS_SHOWN,
     BodyTooLarge,
@@ -57,6 +58,8 @@ STATUS: Final[Mapping[type[BaseException], int]] = {
     StationUnknown: 404,
     NoChampion: 503,
     StationUnobserved: 503,
+    HookRefused: 401,
+    HookRepeated: 409,
     ModelOutputInvalid: 503,
 }
 

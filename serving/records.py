@@ -8,7 +8,7 @@ from pathlib import Path
 
 from forecasting.errors import StationUnknown
 from forecasting.stores.stations import StationRecord, parse_station, stations_folder
-from serving.champions import UNREADABLE
+from serving.live_models import UNREADABLE, is_there
 
 logger = logging.getLogger(__name__)
 
@@ -18,6 +18,7 @@ Stamp = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class _Shelved:
+    path: Path
     stamp: Stamp
     record: StationRecord
 
@@ -27,12 +28,14 @@ class Records:
 
     Args:
         root: the home folder.
+        cache: a local folder with the last known good, in the home's layout; None for none.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, cache: Path | None = None) -> None:
         self._folder = stations_folder(root)
+        self._copies = None if cache is None else stations_folder(cache)
         self._shelved: Mapping[str, _Shelved] = {}
-        self._refused: dict[str, Stamp] = {}
+        self._refused: dict[Path, Stamp] = {}
 
     def of(self, station: str) -> StationRecord:
         """Return a station's record.
@@ -52,15 +55,38 @@ class Records:
         """The names of all known stations, sorted."""
         return tuple(sorted(self._shelved))
 
+    @property
+    def last_observed(self) -> Mapping[str, str]:
+        """The label of the last admitted step of every station that has one."""
+        return {
+            name: shelved.record.recent.time[-1]
+            for name, shelved in sorted(self._shelved.items())
+            if shelved.record.recent.time
+        }
+
+    @property
+    def from_home(self) -> Mapping[str, StationRecord]:
+        """The records that were read in the home folder, by name."""
+        return {
+            name: shelved.record
+            for name, shelved in self._shelved.items()
+            if shelved.path.parent == self._folder
+        }
+
     def refresh(self) -> None:
         """Look once at every station's file; a damaged one leaves the record as it was."""
-        if not self._folder.is_dir():
-            # Storage that went away is no reason to forget.
-            return
-        paths = {path.stem: path for path in self._folder.glob("*.json")}
-        for name, path in paths.items():
-            self._reread(name, path)
-        self._shelved = {name: kept for name, kept in self._shelved.items() if name in paths}
+        # Storage that went away is no reason to forget.
+        standing = is_there(self._folder)
+        if standing:
+            paths = {path.stem: path for path in self._folder.glob("*.json")}
+            for name, path in paths.items():
+                self._reread(name, path)
+            self._shelved = {name: kept for name, kept in self._shelved.items() if name in paths}
+        if self._copies is not None:
+            for path in self._copies.glob("*.json"):
+                wanted = not standing or path.stem in paths
+                if wanted and path.stem not in self._shelved:
+                    self._reread(path.stem, path)
 
     def _reread(self, name: str, path: Path) -> None:
         shelved = self._shelved.get(name)
@@ -68,12 +94,12 @@ class Records:
         try:
             status = path.stat()
             stamp = (status.st_ino, status.st_mtime_ns, status.st_size)
-            if stamp == self._refused.get(name) or (shelved and shelved.stamp == stamp):
+            if stamp == self._refused.get(path) or (shelved and shelved.stamp == stamp):
                 return
             record = parse_station(json.loads(path.read_bytes()))
         except UNREADABLE as error:
             if stamp is not None:
-                self._refused[name] = stamp
+                self._refused[path] = stamp
             logger.warning("station %s not read, the earlier record stays: %s", name, error)
             return
-        self._shelved = {**self._shelved, name: _Shelved(stamp, record)}
+        self._shelved = {**self._shelved, name: _Shelved(path, stamp, record)}

@@ -1,9 +1,10 @@
 """Say how the API listens, watches and limits; on top of where things are kept."""
 
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Final
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 
 from forecasting.errors import SettingsInvalid
 from forecasting.settings import Settings
@@ -21,7 +22,7 @@ class ServingSettings(Settings):
     host: str = Field("127.0.0.1", description="address the API listens on")
     port: int = Field(8000, ge=0, le=65_535, description="port the API listens on; 0 takes any")
     poll_seconds: float = Field(
-        0.5, gt=0, le=60, description="pause between two looks at the published pointers"
+        0.5, gt=0, le=1, description="pause between two looks at the published pointers"
     )
     body_bytes: int = Field(2 * 2**20, gt=0, description="most bytes a request's body may have")
     serving_workers: int = Field(1, ge=1, le=64, description="processes that share the port")
@@ -77,6 +78,17 @@ class ServingSettings(Settings):
     heal: bool = Field(
         default=True, description="reconcile the pointers with the registry when it has changed"
     )
+    cache: Path | None = Field(
+        None, description="local folder with copies of what is live; for a home that can go away"
+    )
+    webhook_secret: SecretStr | None = Field(
+        None, min_length=16, description="what MLflow signs its webhook with; none takes no webhook"
+    )
+
+    @property
+    def copies(self) -> Path | None:
+        """The folder of the copies as an absolute path, or None."""
+        return None if self.cache is None else self.cache.expanduser().resolve()
 
     @property
     def loopback(self) -> bool:

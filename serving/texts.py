@@ -24,7 +24,7 @@ from forecasting.stores.published import (
     read_text_card,
     verify_manifest,
 )
-from serving.champions import LiveModels
+from serving.live_models import LiveModels
 
 #: Only these are language models.
 PREFIX: Final = "language-"
@@ -147,10 +147,13 @@ class TextChampions(LiveModels[TextModel]):
     Args:
         root: the home folder.
         clock: seconds that only grow.
+        cache: a local folder with the last known good; None for none.
     """
 
-    def __init__(self, root: Path, clock: Callable[[], float] = time.monotonic) -> None:
-        super().__init__(root, PREFIX, TextModel.load, clock)
+    def __init__(
+        self, root: Path, clock: Callable[[], float] = time.monotonic, cache: Path | None = None
+    ) -> None:
+        super().__init__(root, PREFIX, TextModel.load, clock, cache)
 
 
 def text_model_name(name: str) -> str:

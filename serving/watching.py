@@ -1,7 +1,11 @@
 """Look at the home folder again and again from one background thread."""
 
+import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
+
+logger = logging.getLogger(__name__)
 
 
 class Watcher:
@@ -17,12 +21,18 @@ class Watcher:
         self._pause = pause_seconds
         self._stop = threading.Event()
         self._passed = threading.Event()
+        self._last_pass = 0.0
         self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
 
     @property
     def ready(self) -> bool:
         """Whether a first pass is done and the next ones will come."""
         return self._passed.is_set() and self._thread.is_alive()
+
+    @property
+    def last_pass_age(self) -> float | None:
+        """Seconds since the last whole pass; None before the first."""
+        return time.monotonic() - self._last_pass if self._passed.is_set() else None
 
     def start(self) -> None:
         """Begin the first pass and return at once."""
@@ -39,7 +49,18 @@ class Watcher:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            for look in self._looks:
-                look()
-            self._passed.set()
+            done = [_done(look) for look in self._looks]
+            if all(done):
+                self._last_pass = time.monotonic()
+                self._passed.set()
             self._stop.wait(self._pause)
+
+
+def _done(look: Callable[[], None]) -> bool:
+    """Look, and outlive storage that answers with an error: the next pass looks again."""
+    try:
+        look()
+    except OSError as error:
+        logger.warning("the storage answered with an error: %s", error)
+        return False
+    return True

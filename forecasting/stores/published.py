@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from forecasting.errors import ManifestMismatch, NoChampion
-from forecasting.stores.files import safe_name, sha256, sync_folder, write_json
+from forecasting.stores.files import NAME, safe_name, sha256, sync_folder, write_json
 
 MANIFEST = "manifest.json"
 #: Not in a manifest: itself, and what MLflow writes anew at every download.
@@ -17,6 +17,10 @@ UNLISTED = (MANIFEST, "registered_model_meta")
 GRAPH = "model.onnx"
 CARD = "model.json"
 WEIGHTS = "weights.safetensors"
+
+#: The registry's alias that is served, and how the names of our models begin.
+SERVED_ALIAS = "champion"
+PREFIXES = ("climate-", "language-")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -246,6 +250,11 @@ def read_card(folder: Path) -> ModelCard:
             "levels": tuple(content["levels"]),
         }
     )
+
+
+def is_ours(model: str) -> bool:
+    """Return whether a registered model is one of ours; a registry may hold others as well."""
+    return model.startswith(PREFIXES) and NAME.fullmatch(model) is not None
 
 
 def published_models(root: Path) -> list[str]:

@@ -8,7 +8,8 @@ import pytest
 from forecasting.errors import NoChampion
 from forecasting.stores.files import write_json
 from forecasting.stores.published import GRAPH, pointer_path, publish, version_folder, withdraw
-from serving.champions import LONGEST_BACKOFF_SECONDS, Champions
+from serving.backoff import LONGEST_BACKOFF_SECONDS
+from serving.champions import Champions
 
 MODEL = "climate-seattle"
 

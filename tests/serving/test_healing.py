@@ -1,32 +1,35 @@
 """The healer starts its child when the store has changed: one at a time, none left behind."""
 
+import json
 import os
-import sqlite3
 import sys
 import threading
 import time
-from contextlib import closing
 from types import SimpleNamespace
 
 import pytest
 
 from serving import healing
-from serving.healing import Healer, Pace, RemoteStore, SqliteStore, store_of
+from serving.healing import Healer
+from serving.reconciling import Run
+from serving.registry_changes import Pace
 
 QUICK = Pace(look=0.01, spacing=0.05, longest_spacing=0.2, child_deadline=20.0, child_grace=2.0)
 
 #: Appends "begin PID NICE HOME TRACKING" and "end" to the file it is given, then sleeps and exits.
 CHILD = """
-import os, sys, time
+import json, os, sys, time
 path, seconds, code = sys.argv[1], float(sys.argv[2]), int(sys.argv[3])
 def say(*words):
     with open(path, "a") as file:
         file.write(" ".join(words) + "\\n")
 time.sleep(0.1)  # Its parent lowers the priority just after the start.
+asked = time.time()
 say("begin", str(os.getpid()), str(os.nice(0)),
     os.environ["GATECAST_HOME"], os.environ["GATECAST_TRACKING_URI"])
 time.sleep(seconds)
 say("end")
+print(json.dumps({"asked": asked, "deleted": json.loads(os.environ.get("DELETED", "{}"))}))
 sys.exit("no store" if code else 0)
 """
 
@@ -68,9 +71,10 @@ def healer_of(tmp_path, diary, switch):
     """Start a healer whose child writes into the diary; it is stopped when the test ends."""
     started = []
 
-    def start(*, seconds=0.0, code=0, pace=QUICK, command=None):
+    def start(*, seconds=0.0, code=0, pace=QUICK, command=None, **options):
         command = command or (sys.executable, "-c", CHILD, str(diary), str(seconds), str(code))
-        healer = Healer(tmp_path, "sqlite:////store.db", command=command, store=switch, pace=pace)
+        options = {"root": tmp_path, "store": switch} | options
+        healer = Healer(tracking="sqlite:////store.db", command=command, pace=pace, **options)
         healer.start()
         started.append(healer)
         return healer
@@ -137,7 +141,7 @@ def test_children_run_one_at_a_time_and_a_change_meanwhile_is_not_lost(healer_of
 
 
 def test_children_keep_their_distance(healer_of, diary, switch, monkeypatch):
-    clock = SimpleNamespace(monotonic=lambda: clock.now, now=100.0)
+    clock = SimpleNamespace(monotonic=lambda: clock.now, time=time.time, now=100.0)
     monkeypatch.setattr(healing, "time", clock)
     healer_of(pace=Pace(look=0.01, spacing=1.0))
     switch.event.set()
@@ -190,111 +194,87 @@ def test_stopping_ends_the_child_even_one_that_does_not_listen(healer_of, diary,
     assert switch.closed
 
 
-def test_an_absent_store_is_awaited_and_new_once_it_is_there(tmp_path):
-    path = tmp_path / "mlflow.db"
-    store = SqliteStore(path)
-    assert not store.changed()
-    assert not path.exists()
-
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute("CREATE TABLE aliases (name)")
-        connection.commit()
-
-    assert store.changed()
-    assert not store.changed()
-    store.close()
+def test_a_nudge_starts_the_child_though_nothing_changed_and_one_ran_just_now(healer_of, diary):
+    healer = healer_of(pace=Pace(look=60.0, spacing=600.0))
+    for times in (1, 2):
+        healer.nudge()
+        wait_for(begun(diary, times))
+        wait_for(lambda times=times: len(lines(diary, "end")) == times)
 
 
-@pytest.fixture(params=["DELETE", "WAL"])
-def database(tmp_path, request):
-    """An open writer of an SQLite file, in each journal mode."""
-    with closing(sqlite3.connect(tmp_path / "a store.db", isolation_level=None)) as connection:
-        connection.execute(f"PRAGMA journal_mode={request.param}")
-        connection.execute("CREATE TABLE aliases (name)")
-        yield connection
+def test_a_nudge_while_a_child_runs_starts_another_after_it(healer_of, diary):
+    healer = healer_of(seconds=0.3, pace=Pace(look=0.01, spacing=600.0))
+    healer.nudge()
+    wait_for(begun(diary, 1))
+    healer.nudge()
+    wait_for(begun(diary, 2))
+
+    assert lines(diary, "")[1] == "end"
 
 
-def test_a_commit_of_another_connection_is_a_change_and_a_read_is_none(database, tmp_path):
-    store = SqliteStore(tmp_path / "a store.db")
-    assert store.changed()
-    database.execute("SELECT * FROM aliases").fetchall()
-    assert not store.changed()
+def test_two_workers_of_a_home_run_one_child_for_one_change(healer_of, diary):
+    switches = (Switch(), Switch())
+    healers = [healer_of(seconds=0.3, store=switch) for switch in switches]
+    for switch in switches:
+        switch.event.set()
+    wait_for(lambda: all(healer.last_reached for healer in healers))
+    for switch in switches:
+        switch.wait_for_looks(30)
 
-    database.execute("INSERT INTO aliases VALUES ('champion')")
-
-    assert store.changed()
-    assert not store.changed()
-    store.close()
-
-
-def test_the_store_is_opened_for_reading_only(database, tmp_path):
-    store = SqliteStore(tmp_path / "a store.db")
-    assert store.changed()
-
-    with pytest.raises(sqlite3.OperationalError, match="readonly"):
-        store._connection.execute("INSERT INTO aliases VALUES ('champion')")
-
-    assert database.execute("SELECT * FROM aliases").fetchall() == []
-    store.close()
+    assert len(lines(diary, "begin")) == 1
 
 
-def test_a_locked_store_is_asked_again_later(database, tmp_path):
-    store = SqliteStore(tmp_path / "a store.db")
-    assert store.changed()
-    database.execute("BEGIN EXCLUSIVE")
-    database.execute("INSERT INTO aliases VALUES ('champion')")
-    assert not store.changed()
+def test_a_worker_whose_change_came_later_runs_a_child_after_the_others(healer_of, diary):
+    early, late = Switch(), Switch()
+    for switch in (early, late):
+        healer_of(seconds=0.4, store=switch)
+    early.event.set()
+    wait_for(begun(diary, 1))
+    late.event.set()
+    wait_for(begun(diary, 2))
 
-    database.execute("COMMIT")
-
-    assert store.changed()
-    store.close()
+    assert lines(diary, "")[1] == "end"
 
 
-@pytest.mark.usefixtures("database")
-def test_another_file_in_the_stores_place_is_a_change(tmp_path):
-    store = SqliteStore(tmp_path / "a store.db")
-    assert store.changed()
-    with closing(sqlite3.connect(tmp_path / "new.db")) as connection:
-        connection.execute("CREATE TABLE aliases (name)")
-        connection.commit()
+def test_a_version_deleted_in_the_registry_is_an_alarm_in_every_worker(
+    healer_of, switch, monkeypatch, caplog
+):
+    monkeypatch.setenv("DELETED", json.dumps({"climate-oslo": 3}))
+    healers = [healer_of(), healer_of(store=Switch())]
+    switch.event.set()
+    wait_for(lambda: all(healer.deleted for healer in healers))
 
-    (tmp_path / "new.db").rename(tmp_path / "a store.db")
+    assert healers[0].deleted == {"climate-oslo": 3}
+    assert "version 3 of climate-oslo was deleted in the registry" in caplog.text
 
-    assert store.changed()
-    assert not store.changed()
-    store.close()
+
+def test_a_failed_run_is_counted_and_what_it_said_is_kept(healer_of, switch, monkeypatch):
+    monkeypatch.setenv("DELETED", json.dumps({"climate-oslo": 3}))
+    healer = healer_of(code=1)
+    switch.event.set()
+    wait_for(lambda: healer.failed >= 1)
+
+    assert healer.deleted == {"climate-oslo": 3}
+
+
+def test_a_home_that_went_away_is_not_made_anew(healer_of, switch, tmp_path, diary):
+    healer_of(root=tmp_path / "unplugged", make_home=False)
+    switch.event.set()
+    switch.wait_for_looks(20)
+
+    assert not (tmp_path / "unplugged").exists()
+    assert not diary.exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b'{"asked": "x", "deleted": {}}'])
+def test_a_damaged_note_of_the_last_run_counts_as_none(tmp_path, content):
+    (tmp_path / "healed.json").write_bytes(content)
+
+    assert Run.read(tmp_path / "healed.json") == Run()
 
 
 @pytest.mark.parametrize(
-    ("tracking", "kind", "spacing"),
-    [
-        ("sqlite:////var/mlflow.db", SqliteStore, 10),
-        ("sqlite+pysqlite:////var/mlflow.db", SqliteStore, 10),
-        ("http://127.0.0.1:5000", RemoteStore, 20),
-        ("https://mlflow.example", RemoteStore, 20),
-        ("postgresql+psycopg://host/mlflow", RemoteStore, 20),
-    ],
+    "report", ["", "no json", "[]", '{"deleted": 1}', '{"deleted": {"m": "x"}}']
 )
-def test_each_tracking_address_is_watched_in_its_way(tracking, kind, spacing):
-    store, pace = store_of(tracking)
-
-    assert isinstance(store, kind)
-    assert pace.spacing == spacing
-
-
-def test_a_relative_sqlite_address_is_found_from_the_current_folder(tmp_path, monkeypatch):
-    sqlite3.connect(tmp_path / "store.db").close()
-    monkeypatch.chdir(tmp_path)
-    store, _ = store_of("sqlite:///store.db")
-
-    assert store.changed()
-    store.close()
-
-
-def test_a_server_is_always_asked():
-    store = RemoteStore()
-
-    assert store.changed()
-    assert store.changed()
-    store.close()
+def test_a_report_that_cannot_be_read_found_nothing_deleted(report):
+    assert Run.of(5.0, report) == Run(asked=5.0)

@@ -75,7 +75,7 @@ def test_versions_ages_and_ranges_are_those_of_the_live_champions(client, promot
     assert highest == pytest.approx(max(map(max, columns)), abs=1e-4)
 
 
-def test_swaps_and_failed_swaps_are_counted(client, promote, look, told, home):
+def test_swaps_and_failed_swaps_are_counted(promote, look, told, home):
     promote(1)
     look()
     once = told()

@@ -47,6 +47,10 @@ def test_a_removed_station_is_forgotten(records, home):
     assert records.names == ()
 
 
+def test_the_last_observed_step_is_told_by_station(records):
+    assert records.last_observed == {"seattle": "2015-12-31"}
+
+
 def test_storage_that_went_away_forgets_nothing(records, home):
     home.rename(home.with_name("unplugged"))
     records.refresh()

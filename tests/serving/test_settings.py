@@ -15,7 +15,15 @@ def test_a_flag_wins_over_the_environment_and_that_over_the_default(monkeypatch)
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"port": 70_000}, {"poll_seconds": 0}, {"body_bytes": -1}, {"host": 7}]
+    "wrong",
+    [
+        {"port": 70_000},
+        {"poll_seconds": 0},
+        {"poll_seconds": 1.5},
+        {"webhook_secret": "short"},
+        {"body_bytes": -1},
+        {"host": 7},
+    ],
 )
 def test_a_wrong_setting_is_refused_by_name(wrong):
     with pytest.raises(SettingsInvalid, match=next(iter(wrong))):

@@ -26,6 +26,23 @@ def test_a_watcher_looks_again_and_again_until_it_is_stopped():
     assert len(looks) == seen
 
 
+def test_a_watcher_outlives_storage_that_answers_with_an_error(caplog):
+    failing = [OSError(116, "Stale file handle")]
+
+    def look():
+        if failing:
+            raise failing.pop()
+
+    watcher = Watcher([look], 0.001)
+    watcher.start()
+    assert watcher.wait(10)
+    assert watcher.ready
+    assert 0 <= watcher.last_pass_age < 10
+    watcher.stop()
+
+    assert "Stale file handle" in caplog.text
+
+
 def test_a_watcher_is_not_ready_before_its_first_pass_is_whole():
     may_end = threading.Event()
     watcher = Watcher([may_end.wait], 0.001)

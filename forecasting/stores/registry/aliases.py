@@ -19,6 +19,7 @@ from forecasting.errors import AlreadyRunning, GatecastError, ManifestMismatch, 
 from forecasting.settings import Settings
 from forecasting.stores.files import safe_name
 from forecasting.stores.published import (
+    SERVED_ALIAS,
     Pointer,
     publish,
     read_pointer,
@@ -27,7 +28,7 @@ from forecasting.stores.published import (
 )
 from forecasting.stores.registry.versions import fetch, store_errors
 
-CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
+CHAMPION, CHALLENGER, PREVIOUS = SERVED_ALIAS, "challenger", "previous"
 
 #: Longest wait for another promotion of the same model, in seconds.
 LOCK_WAIT = 120.0
