@@ -14,6 +14,7 @@ from serving.desk import Bench, Desk
 from serving.draining import Draining
 from serving.healing import Healer
 from serving.kept import Answers
+from serving.live import Live
 from serving.metrics import Metrics, Mirror
 from serving.records import Records
 from serving.refusals import BodyTooLarge, BodyTooSlow
@@ -76,7 +77,7 @@ class LivingParts:
             settings=settings,
             records=records,
             champions=champions,
-            answers=Answers(records, champions),
+            answers=Answers(Live(records, champions)),
             texts=texts,
             desk=desks["text"],
             forecasts=desks["forecast"],
