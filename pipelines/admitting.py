@@ -12,6 +12,7 @@ from data_checks.gate import admit
 from data_checks.rows import written_label
 from data_checks.verdict import Admission
 from forecasting.climate.series import ClimateSeries
+from forecasting.climate.usual import tabulate_climatology
 from forecasting.climate.windows import Blocks, WindowSpec
 from forecasting.errors import DataRefused, SeriesTooShort, StationUnknown
 from forecasting.settings import Settings
@@ -78,7 +79,7 @@ def accept(settings: Settings, name: str, admission: Admission) -> str:
 
 
 def station_record(dataset: Dataset, series: ClimateSeries, admission: Admission) -> StationRecord:
-    """Return what the API needs of a station: its card and its last admitted days.
+    """Return what the API needs of a station: its card, its last admitted days, what is usual.
 
     It is the same for each target of the station, but for the admitted series that it names.
     """
@@ -120,6 +121,7 @@ def station_record(dataset: Dataset, series: ClimateSeries, admission: Admission
             },
             series={series.target: series.sha256},
         ),
+        climatologies={series.target: tabulate_climatology(series, time[-1])},
     )
 
 
@@ -135,7 +137,12 @@ def with_earlier(settings: Settings, record: StationRecord, dataset: Dataset) ->
     series = {**earlier.recent.series, **record.recent.series}
     series = {name: series[name] for name in dataset.every_target if name in series}
     first = series.get(record.card.target, record.recent.data_sha256)
-    return replace(record, recent=replace(record.recent, data_sha256=first, series=series))
+    usual = {**earlier.climatologies, **record.climatologies}
+    return replace(
+        record,
+        recent=replace(record.recent, data_sha256=first, series=series),
+        climatologies={name: usual[name] for name in dataset.every_target if name in usual},
+    )
 
 
 def refused_labels(admission: Admission) -> set[tuple[str | None, str | None]]:

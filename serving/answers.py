@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecasting.stores.published import ModelCard, Pointer
-from forecasting.stores.stations import StationRecord
-from serving.history import DAY_SECONDS, History, label_of
+from forecasting.stores.stations import StationCard, StationRecord
+from serving.forms import PLAIN, Form
+from serving.history import DAY_SECONDS, History, label_of, seconds_of_label
 from serving.refusals import Fault, RequestRefused
 from serving.runtime import Forecaster
+from serving.zones import AUTO, zone_shift
 
 HOUR_SECONDS: Final = 3_600
 
@@ -27,8 +29,8 @@ class Reach:
     days: int | None = None
     hours: int | None = None
 
-    def steps(self, card: ModelCard) -> int:
-        """Return the steps ahead.
+    def steps(self, card: ModelCard | StationCard) -> int:
+        """Return the steps ahead, of a model or of its station.
 
         Raises:
             RequestRefused: more than the model forecasts, not in its steps, or said twice.
@@ -53,7 +55,7 @@ class Reach:
 WHOLE = Reach()
 
 
-def block_of(card: ModelCard) -> str:
+def block_of(card: ModelCard | StationCard) -> str:
     """Return under which name Open-Meteo gives values of the model's step."""
     return "daily" if card.step_seconds >= DAY_SECONDS else "hourly"
 
@@ -64,17 +66,15 @@ def values_of(answer: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, Any]
     return answer[f"{block}_units"], answer[block]
 
 
-def series_names(card: ModelCard) -> tuple[str, ...]:
-    """Return the name of each level's series: the median under the target's own name.
+def level_name(target: str, level: float) -> str:
+    """Return the name of a level's series: the median's is the target's own.
 
-    Levels 0.025, 0.5 and 0.9 of `rain` are `rain_p2_5`, `rain` and `rain_p90`.
+    >>> [level_name("rain", level) for level in (0.025, 0.5, 0.9)]
+    ['rain_p2_5', 'rain', 'rain_p90']
     """
-    return tuple(
-        card.target
-        if level == 0.5
-        else f"{card.target}_p{format(level * 100, 'g').replace('.', '_')}"
-        for level in card.levels
-    )
+    if level == 0.5:
+        return target
+    return f"{target}_p{format(level * 100, 'g').replace('.', '_')}"
 
 
 def model_version(card: ModelCard, pointer: Pointer) -> dict[str, Any]:
@@ -137,8 +137,42 @@ def model_answer(record: StationRecord, forecaster: Forecaster) -> dict[str, Any
     }
 
 
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What is known of one target's coming steps, before it is written in some form.
+
+    `quantiles` is (steps, levels) in `unit`, ascending along the last axis; `model` names the
+    version, or `fallback` says what stands in its place and why.
+    """
+
+    target: str
+    unit: str
+    levels: tuple[float, ...]
+    origin: int
+    quantiles: NDArray[np.float64]
+    model: dict[str, Any] | None
+    fallback: dict[str, Any] | None = None
+
+
+def model_outcome(forecaster: Forecaster, origin: int, quantiles: NDArray[np.float64]) -> Outcome:
+    """Return what a champion says of the steps after an origin: (steps, levels)."""
+    card = forecaster.card
+    return Outcome(
+        target=card.target,
+        unit=card.unit,
+        levels=card.levels,
+        origin=origin,
+        quantiles=quantiles,
+        model=model_version(card, forecaster.pointer),
+    )
+
+
 def forecast_answer(
-    record: StationRecord, forecaster: Forecaster, history: History, reach: Reach = WHOLE
+    record: StationRecord,
+    forecaster: Forecaster,
+    history: History,
+    reach: Reach = WHOLE,
+    form: Form = PLAIN,
 ) -> dict[str, Any]:
     """Forecast and return the whole answer, as the API and the command line give it.
 
@@ -147,60 +181,106 @@ def forecast_answer(
         forecaster: its champion.
         history: the steps before the forecast.
         reach: how far ahead.
+        form: how it is written.
 
     Raises:
-        RequestRefused: as `Reach.steps`.
+        RequestRefused: as `Reach.steps` and `written`.
         ModelOutputInvalid: the forecast is not finite or not in order.
     """
-    card = forecaster.card
-    wanted, block = reach.steps(card), block_of(card)
+    wanted = reach.steps(forecaster.card)
     quantiles = forecaster.quantiles(history.values, history.origin)[:wanted]
-    steps = [history.origin + (lead + 1) * card.step_seconds for lead in range(wanted)]
-    columns = _columns(card, quantiles)
-    return {
+    return written(record, model_outcome(forecaster, history.origin, quantiles), form)
+
+
+def written(record: StationRecord, outcome: Outcome, form: Form = PLAIN) -> dict[str, Any]:
+    """Return the answer for one target, in the form that is asked for.
+
+    Raises:
+        RequestRefused: an interval that is not there, or labels that cannot be moved.
+    """
+    step, block = record.card.step_seconds, block_of(record.card)
+    shown, ahead = form.past_days * DAY_SECONDS // step, len(outcome.quantiles)
+    leads = range(min(0, 1 - shown), ahead + 1)
+    seconds = [outcome.origin + lead * step for lead in leads]
+    moved = zone_shift(record.card, form.timezone, seconds)
+    columns = _columns(record, outcome, form, seconds[:shown])
+    answer = {
         "station": record.card.name,
         "latitude": record.card.latitude,
         "longitude": record.card.longitude,
-        "timezone": record.card.timezone,
-        "origin": label_of(history.origin, card.step_seconds),
-        f"{block}_units": {"time": "iso8601", **dict.fromkeys(columns, card.unit)},
+        "timezone": record.card.timezone if form.timezone == AUTO else form.timezone,
+        "origin": label_of(moved[leads.index(0)], step),
+        f"{block}_units": {
+            "time": "iso8601",
+            **dict.fromkeys(columns, form.units.symbol(outcome.unit)),
+        },
         block: {
-            "time": [label_of(step, card.step_seconds) for step in steps],
+            "time": [label_of(label, step) for label in moved[len(moved) - shown - ahead :]],
             **columns,
         },
-        "model": model_version(card, forecaster.pointer),
+        "model": outcome.model,
     }
+    return answer if outcome.fallback is None else {**answer, "fallback": outcome.fallback}
 
 
 def merged(answers: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Join the answers for several targets of one station: the others' columns go to the first.
 
-    `model` stays the first target's; `models` has each by its target. Where one looks less far
-    ahead, all end with it.
+    `model` stays the first target's; `models` has each by its target, and `fallbacks` each
+    climatology that stands in a model's place. Where one looks less far ahead, all end with it.
     """
     block = "daily" if "daily" in answers[0] else "hourly"
     steps = min(len(answer[block]["time"]) for answer in answers)
     columns = {name: each for answer in answers for name, each in answer[block].items()}
     units = {name: each for answer in answers for name, each in answer[f"{block}_units"].items()}
-    models = {}
-    for answer in answers:
-        _, target = list(answer[block])[:2]  # the time, then the median under the target's name
-        models[target] = answer["model"]
-    return {
+    # After the time comes the median, under the target's own name.
+    by_target = {list(answer[block])[1]: answer for answer in answers}
+    fallbacks = {name: each["fallback"] for name, each in by_target.items() if "fallback" in each}
+    joined = {
         **answers[0],
         f"{block}_units": units,
         block: {name: each[:steps] for name, each in columns.items()},
-        "models": models,
+        "models": {name: answer["model"] for name, answer in by_target.items()},
     }
+    if not fallbacks:
+        return joined
+    return {**joined, "fallback": next(iter(fallbacks.values())), "fallbacks": fallbacks}
 
 
-def encode(answer: dict[str, Any]) -> bytes:
+def encode(answer: dict[str, Any] | list[dict[str, Any]]) -> bytes:
     """Return the answer as compact JSON; refuses NaN, which JSON does not have."""
     return json.dumps(answer, allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _columns(card: ModelCard, quantiles: NDArray[np.float64]) -> dict[str, list[float]]:
-    """Return one list a level from (steps, levels), the median first."""
-    rounded = np.round(quantiles, DECIMALS) + 0.0  # Plus zero: -0.0 reads like a fault.
-    columns = zip(series_names(card), rounded.T.tolist(), strict=True)
-    return dict(sorted(columns, key=lambda column: column[0] != card.target))
+def _columns(
+    record: StationRecord, outcome: Outcome, form: Form, past: Sequence[int]
+) -> dict[str, list[float | None]]:
+    """Return one list a level, the median first; before it, what was observed at past labels."""
+    places = form.places(outcome.levels)
+    names = [level_name(outcome.target, outcome.levels[place]) for place in places]
+    ahead = _rounded(form.units.convert(outcome.quantiles[:, places], outcome.unit))
+    columns = {
+        name: [*[None] * len(past), *column]
+        for name, column in zip(names, ahead.T.tolist(), strict=True)
+    }
+    columns[outcome.target][: len(past)] = _observed(record, outcome, form, past)
+    return dict(sorted(columns.items(), key=lambda column: column[0] != outcome.target))
+
+
+def _observed(
+    record: StationRecord, outcome: Outcome, form: Form, past: Sequence[int]
+) -> list[float | None]:
+    """Return the target's observed value at each label, None where none is kept."""
+    if not past:
+        return []
+    recent = record.recent
+    kept = zip(recent.time, recent.values.get(outcome.target, ()), strict=False)
+    known = {seconds_of_label(label): value for label, value in kept if value is not None}
+    values = np.array([known.get(label, np.nan) for label in past])
+    given = _rounded(form.units.convert(values, outcome.unit)).tolist()
+    return [value if np.isfinite(value) else None for value in given]
+
+
+def _rounded(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    rounded: NDArray[np.float64] = np.round(values, DECIMALS) + 0.0  # -0.0 reads like a fault.
+    return rounded

@@ -14,7 +14,7 @@ from serving.living import LivingParts
 from serving.logs import JsonLines, log_as_json
 from serving.problems import install_problems
 from serving.protocol import TimedProtocol
-from serving.routes import forecast, health, hooks, metrics, models, text
+from serving.routes import batch, forecast, health, hooks, inference, metrics, models, text
 from serving.settings import ServingSettings, load_serving_settings
 
 #: FastAPI can send traces, metrics and errors elsewhere, switched on by an environment variable.
@@ -77,7 +77,7 @@ def create_app(settings: ServingSettings | None = None, lines: JsonLines | None 
         lines=lines if settings.access_log else None,
     )
     install_problems(app)
-    for routes in (forecast, models, text, health, metrics, hooks):
+    for routes in (forecast, batch, models, inference, text, health, metrics, hooks):
         app.include_router(routes.router)
     return app
 

@@ -61,22 +61,25 @@ class _Reader:
             return self.flaw("the number has too many digits")
 
 
-def parse_json(body: bytes) -> object:
+def parse_json(body: bytes, *, brackets: int = BRACKETS) -> object:
     """Parse a body, refusing what JSON's own rules leave open.
 
     Args:
         body: UTF-8 bytes.
+        brackets: most lists and objects that it may have.
 
     Raises:
         BodyUnreadable: not UTF-8, not JSON, nested too deeply, too many values, a NaN or
             infinity constant, a key twice in one object, or keys that are too many or not
             printable; names the paths.
     """
-    if body.count(b"[") + body.count(b"{") > BRACKETS or body.count(b",") > COMMAS:
+    if body.count(b"[") + body.count(b"{") > brackets or body.count(b",") > COMMAS:
         raise _unreadable("nested too deeply, or too many values")
     reader = _Reader()
     try:
         parsed = _load(body.decode(), reader)
+    except RecursionError as error:
+        raise _unreadable("nested too deeply, or too many values") from error
     except UnicodeDecodeError as error:
         raise _unreadable(f"the body must be UTF-8; byte {error.start} is not") from error
     except json.JSONDecodeError as error:

@@ -3,13 +3,11 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from forecasting.errors import ModelOutputInvalid
 from forecasting.stores.published import Pointer, version_folder
 from serving.backoff import Backoff
 from serving.live_models import UNREADABLE, Live, LiveModels, code_of
@@ -49,23 +47,19 @@ class Champions(LiveModels[Forecaster]):
         # Requests count side by side.
         self._counting = threading.Lock()
 
-    @contextmanager
-    def judged(self, forecaster: Forecaster) -> Iterator[None]:
-        """Forecast a station's own days within: those were checked, so a bad output is the model's.
+    def judge(self, forecaster: Forecaster, *, valid: bool) -> None:
+        """Note how a forecast after a station's own days was: those were checked before.
 
-        After three in a row the version that this one replaced answers in its place from the next
-        refresh on, named `fallback`, until another pointer comes.
+        After three invalid ones in a row the version that this one replaced answers in its place
+        from the next refresh on, named `fallback`, until another pointer comes.
         """
         model = forecaster.pointer.model
-        try:
-            yield
-        except ModelOutputInvalid:
+        if not valid:
             with self._counting:
                 before, times = self._invalid.get(model, (forecaster, 0))
                 times = times + 1 if before is forecaster else 1
                 self._invalid = {**self._invalid, model: (forecaster, times)}
-            raise
-        if model in self._invalid:
+        elif model in self._invalid:
             self._trust(model)
 
     def _look(self) -> None:

@@ -19,6 +19,8 @@ from serving.refusals import (
     HistoryTooShort,
     NoUsableHistory,
     RequestRefused,
+    StationOutgrown,
+    StationTooShort,
     StationUnobserved,
     ValueOutOfBounds,
 )
@@ -62,21 +64,32 @@ def recent_history(record: StationRecord, card: ModelCard) -> History:
     """Take the station's last admitted steps.
 
     Raises:
-        StationUnobserved: too few steps, a variable of the model is not kept, or no step
-            that the model would read holds the target.
+        StationTooShort: fewer steps than the model reads hold the target.
+        StationUnobserved: none of those that it would read does.
+        StationOutgrown: a variable of the model is not kept.
     """
     recent = record.recent
-    if len(recent.time) < card.history:
-        raise StationUnobserved(
-            "too few days are kept of the station", expected=card.history, found=len(recent.time)
-        )
     _bounds(record, card)
-    values = _grid(recent.values, card)[-card.history :]
-    if not _observes_target(values, card):
-        raise StationUnobserved(f"no recent day of the station holds {card.target}")
-    last = datetime.fromisoformat(recent.time[-1])
-    origin = last if last.tzinfo is not None else last.replace(tzinfo=UTC)
-    return History(values.astype(np.float32), int(origin.timestamp()))
+    values = _grid(recent.values, card)
+    usable = int(np.isfinite(values[:, card.variables.index(card.target)]).sum())
+    if usable < card.history:
+        raise StationTooShort(
+            f"too few steps of the station hold {card.target}", expected=card.history, found=usable
+        )
+    read = values[-card.history :]
+    if not _observes_target(read, card):
+        raise StationUnobserved(
+            f"no recent step of the station holds {card.target}",
+            expected=f"1 or more of the last {card.history}",
+            found=0,
+        )
+    return History(read.astype(np.float32), seconds_of_label(recent.time[-1]))
+
+
+def seconds_of_label(label: str) -> int:
+    """Return a label that a station's record holds, in seconds on the station's calendar."""
+    moment = datetime.fromisoformat(label)
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
 
 
 def posted_history(
@@ -95,7 +108,7 @@ def posted_history(
         HistoryTooShort: fewer steps than the model reads.
         ValueOutOfBounds: a value lies outside the station's admitted range.
         NoUsableHistory: no step that the model would read holds the target.
-        StationUnobserved: the station no longer declares a variable of its model.
+        StationOutgrown: the station no longer declares a variable of its model.
     """
     bounds = _bounds(record, card)
     _refuse(_column_faults(time, columns, card))
@@ -114,6 +127,28 @@ def posted_history(
             message, [Fault(path=f"$.history.{card.target}", message="every value is null")]
         )
     return History(used.astype(np.float32), origin)
+
+
+def posted_origin(time: Sequence[str], step_seconds: int) -> int:
+    """Return the last of a client's labels in seconds, after checking that they are consecutive.
+
+    Raises:
+        RequestRefused: a label is no label, or does not follow the one before.
+    """
+    return _last_of_consecutive(time, step_seconds)
+
+
+def check_bounds(values: NDArray[np.float32], record: StationRecord, card: ModelCard) -> None:
+    """Refuse values of (steps, variables), NaN for gaps, outside the station's admitted ranges.
+
+    Raises:
+        ValueOutOfBounds: names the first of them.
+        StationOutgrown: the station no longer declares a variable of its model.
+    """
+    bounds = _bounds(record, card)
+    faults = list(islice(_bound_faults(values.astype(np.float64), bounds), FAULTS_SHOWN))
+    if faults:
+        raise ValueOutOfBounds("values outside the station's admitted range", faults)
 
 
 def _refuse(faults: Iterator[Fault]) -> None:
@@ -180,7 +215,7 @@ def _bounds(record: StationRecord, card: ModelCard) -> tuple[VariableCard, ...]:
     declared = {variable.name: variable for variable in record.card.variables}
     missing = [name for name in card.variables if name not in declared]
     if missing:
-        raise StationUnobserved(
+        raise StationOutgrown(
             "the station lacks variables of its model", expected=", ".join(missing)
         )
     return tuple(declared[name] for name in card.variables)

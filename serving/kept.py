@@ -1,124 +1,157 @@
 """Keep the encoded answers to the usual questions, until the champion or the days change."""
 
-import operator
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
-from forecasting.errors import NoChampion
+from forecasting.errors import GatecastError
 from forecasting.stores.stations import StationRecord
-from serving.answers import Reach, encode, forecast_answer, merged
-from serving.champions import Champions
-from serving.history import recent_history
-from serving.records import Records
+from serving.answers import encode
+from serving.csv_answers import CSV, csv_table
+from serving.forecasts import Posted, Prepared, answer, prepare, run
+from serving.freshness import check_age, until_next
+from serving.live import Live
+from serving.refusals import DataTooOld
 from serving.runtime import Forecaster
-from serving.selection import FIRST, Selection, require_targets
+from serving.tags import tag_of
+from serving.wishes import Wish
 
-#: Most answers kept at once: targets can be asked for in more orders than anybody needs.
+#: Most answers kept at once, and most bytes of them: a question has more spellings than anybody
+#: needs.
 MOST_KEPT: Final = 4096
+MOST_BYTES: Final = 16 * 2**20
+
+JSON: Final = "application/json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """One target that an answer was made from: the record and the forecaster of that moment."""
+
+    station: str
+    target: str
+    record: StationRecord
+    forecaster: Forecaster | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """An encoded answer with its tag; `until` is when age alone ends it, seconds since 1970."""
+
+    body: bytes
+    tag: str
+    media_type: str
+    sources: tuple[Source, ...]
+    until: float
 
 
 class Answers:
     """The encoded answers from the stations' own days, computed once per champion and record.
 
-    An entry counts only for the very forecaster and record it was made from, so that a swap
-    or a new day needs no clearing: the next request makes the entry anew.
+    An entry counts only for the very forecasters and records it was made from, and only while
+    those days are new enough, so that a swap or a new day needs no clearing.
 
     Args:
-        records: the stations.
-        champions: their live models.
+        live: the stations and their models.
+        clock: seconds since 1970 UTC.
     """
 
-    def __init__(self, records: Records, champions: Champions) -> None:
-        self._records = records
-        self._champions = champions
-        self._kept: dict[
-            tuple[str, Reach, Selection], tuple[StationRecord, tuple[Forecaster, ...], bytes]
-        ] = {}
+    def __init__(self, live: Live, clock: Callable[[], float] = time.time) -> None:
+        self.live = live
+        self.clock = clock
+        self._kept: dict[tuple[Wish, ...], Kept] = {}
+        self._bytes = 0
+        self._lock = threading.Lock()
 
-    def parts(
-        self, station: str, selection: Selection = FIRST
-    ) -> tuple[StationRecord, tuple[Forecaster, ...]]:
-        """Return a station's record and the champion of each target asked for.
+    def kept(self, wishes: tuple[Wish, ...]) -> Kept | None:
+        """Return the encoded answer if it has been computed and is still current."""
+        kept = self._kept.get(wishes)
+        return kept if kept is not None and self.current(kept) else None
 
-        Raises:
-            StationUnknown: no such station has been admitted.
-            RequestRefused: as `Selection.among`.
-            NoChampion: a target has no promoted model.
-        """
-        record = self._records.of(station)
-        targets = selection.among(record)
-        if selection.word is None:
-            return record, (self.part(station, None)[1],)
-        return record, tuple(self.champion(record, target) for target in targets)
+    def current(self, kept: Kept) -> bool:
+        """Say whether an answer would be computed alike now; costs a few look-ups."""
+        if self.clock() >= kept.until:
+            return False
+        for source in kept.sources:
+            record, forecaster = self.live.source(source.station, source.target)
+            if record is not source.record or forecaster is not source.forecaster:
+                return False
+        return True
 
-    def part(self, station: str, target: str | None) -> tuple[StationRecord, Forecaster]:
-        """Return a station's record and the champion of one target, the first one when None.
-
-        Raises:
-            StationUnknown, NoChampion: as `parts`.
-            RequestRefused: it is none of the station's targets.
-        """
-        record = self._records.of(station)
-        if target is None:
-            return record, self._champions.of(record.card.model(record.card.target))
-        require_targets(record, (target,), "target")
-        return record, self.champion(record, target)
-
-    def champion(self, record: StationRecord, target: str) -> Forecaster:
-        """Return the live champion of one target.
+    def compute(self, wishes: tuple[Wish, ...]) -> Kept:
+        """Compute, keep and return the encoded answer; of several wishes, a list.
 
         Raises:
-            NoChampion: it has no promoted model, or one from when the station was another.
+            GatecastError: as `prepare` and `answer`.
         """
-        forecaster = self._champions.of(record.card.model(target))
-        card = forecaster.card
-        if (card.target, card.step_seconds) != (target, record.card.step_seconds):
-            raise NoChampion(
-                f"no model forecasts {target} of {record.card.name}", expected="a promoted version"
+        now = self.clock()
+        sources = tuple(each for wish in wishes for each in self._sources(wish))
+        prepared = [prepare(self.live, wish, None, now) for wish in wishes]
+        said = run(prepared)
+        for each, words in zip(prepared, said, strict=True):
+            for question, word in zip(each.questions, words, strict=True):
+                self.live.judge(question.forecaster, valid=not isinstance(word, GatecastError))
+        answers = [answer(*pair) for pair in zip(prepared, said, strict=True)]
+        body, media_type = encoded(answers, wishes[0])
+        kept = Kept(
+            body=body,
+            tag=tag_of(body, _sums(sources)),
+            media_type=media_type,
+            sources=sources,
+            until=min(now + _seconds_left(each, now) for each in prepared),
+        )
+        self._keep(wishes, kept)
+        return kept
+
+    def prepare_posted(self, wish: Wish, posted: Posted) -> Prepared:
+        """Look up and check what the answer after a client's own history is made of.
+
+        Raises:
+            GatecastError: as `prepare`.
+        """
+        return prepare(self.live, wish, posted, self.clock())
+
+    def _sources(self, wish: Wish) -> list[Source]:
+        """Look up first what is computed from after: a swap between both ends the entry at once."""
+        record = self.live.record(wish.station)
+        return [
+            Source(
+                station=wish.station,
+                target=target,
+                record=record,
+                forecaster=self.live.source(wish.station, target)[1],
             )
-        return forecaster
+            for target in wish.selection.among(record)
+        ]
 
-    def kept(
-        self,
-        station: str,
-        days: int | None,
-        hours: int | None = None,
-        selection: Selection = FIRST,
-    ) -> bytes | None:
-        """Return the encoded answer if it has been computed; raises as `parts` does."""
-        record, forecasters = self.parts(station, selection)
-        entry = self._kept.get((station, Reach(days=days, hours=hours), selection))
-        if entry is None or entry[0] is not record:
-            return None
-        same = len(entry[1]) == len(forecasters) and all(map(operator.is_, entry[1], forecasters))
-        return entry[2] if same else None
+    def _keep(self, wishes: tuple[Wish, ...], kept: Kept) -> None:
+        with self._lock:
+            earlier = self._kept.get(wishes)
+            self._bytes += len(kept.body) - (len(earlier.body) if earlier else 0)
+            if len(self._kept) >= MOST_KEPT or self._bytes > MOST_BYTES:
+                self._kept, self._bytes = {}, len(kept.body)
+            self._kept[wishes] = kept
 
-    def compute(
-        self,
-        station: str,
-        days: int | None,
-        hours: int | None = None,
-        selection: Selection = FIRST,
-    ) -> bytes:
-        """Compute, keep and return the encoded answer.
 
-        Raises:
-            RequestRefused: as `Reach.steps`.
-            StationUnobserved: the station's own days are not enough.
-            ModelOutputInvalid: the forecast is not finite or not in order.
-        """
-        record, forecasters = self.parts(station, selection)
-        reach = Reach(days=days, hours=hours)
-        answers = [self._of_own_days(record, each, reach) for each in forecasters]
-        encoded = encode(answers[0] if selection.word is None else merged(answers))
-        if len(self._kept) >= MOST_KEPT:
-            self._kept = {}
-        self._kept[station, reach, selection] = (record, forecasters, encoded)
-        return encoded
+def encoded(answers: list[dict[str, Any]], wish: Wish) -> tuple[bytes, str]:
+    """Return answers of one form as bytes, with their media type."""
+    if wish.form.csv:
+        return csv_table(answers), CSV
+    return encode(answers if len(answers) > 1 else answers[0]), JSON
 
-    def _of_own_days(
-        self, record: StationRecord, forecaster: Forecaster, reach: Reach
-    ) -> dict[str, Any]:
-        """Forecast from the station's own days, under the eyes of the champions."""
-        history = recent_history(record, forecaster.card)
-        with self._champions.judged(forecaster):
-            return forecast_answer(record, forecaster, history, reach)
+
+def _sums(sources: tuple[Source, ...]) -> list[str]:
+    """Return the sums of the versions and of the data that an answer was made from."""
+    manifests = [each.forecaster.pointer.manifest_sha256 for each in sources if each.forecaster]
+    return [*manifests, *(each.record.recent.data_sha256 for each in sources)]
+
+
+def _seconds_left(prepared: Prepared, now: float) -> float:
+    """Return for how long age lets an answer stand."""
+    targets = [question.target for question in prepared.questions]
+    try:
+        return check_age(prepared.record, targets, now)
+    except DataTooOld:
+        return until_next(prepared.record, now)

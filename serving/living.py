@@ -16,6 +16,7 @@ from serving.healing import Healer
 from serving.hooks import Deliveries
 from serving.kept import Answers
 from serving.last_good import LastGood
+from serving.live import Live
 from serving.metrics import Metrics, Mirror
 from serving.records import Records
 from serving.refusals import BodyTooLarge, BodyTooSlow
@@ -65,7 +66,7 @@ class LivingParts:
             settings=settings,
             records=records,
             champions=champions,
-            answers=Answers(records, champions),
+            answers=Answers(Live(records, champions)),
             texts=texts,
             desk=Desk(settings.text_places, "texts"),
             forecasts=Desk(settings.forecast_places, "forecasts"),

@@ -16,6 +16,7 @@ from forecasting.errors import (
     ModelOutputInvalid,
     NoChampion,
     StationUnknown,
+    VersionUnknown,
 )
 from serving.access import (
     HostRefused,
@@ -26,20 +27,26 @@ from serving.access import (
 )
 from serving.bodies import shown_key
 from serving.desk import RETRY_SECONDS, Overloaded, WorkTimeout
+from serving.examples import problem_example
 from serving.hooks import HookRefused, HookRepeated
 from serving.refusals import (
     FAULTS_SHOWN,
     BodyTooLarge,
     BodyTooSlow,
     BodyUnreadable,
+    DataTooOld,
     Fault,
+    NoClimatology,
     RequestRefused,
+    StationOutgrown,
     StationUnobserved,
 )
 from serving.schemas import Problem, standalone_schema
 from serving.texts import TextTimeout
 
 logger = logging.getLogger(__name__)
+
+FAILED_HERE: Final = "the request failed here, not at your end; quote the request id"
 
 #: The one map from refusal to status; a class not here counts as its nearest base.
 STATUS: Final[Mapping[type[BaseException], int]] = {
@@ -57,9 +64,13 @@ STATUS: Final[Mapping[type[BaseException], int]] = {
     TextTimeout: 503,
     StationUnknown: 404,
     NoChampion: 503,
-    StationUnobserved: 503,
     HookRefused: 401,
     HookRepeated: 409,
+    VersionUnknown: 404,
+    StationUnobserved: 422,
+    StationOutgrown: 503,
+    DataTooOld: 409,
+    NoClimatology: 503,
     ModelOutputInvalid: 503,
 }
 
@@ -73,9 +84,14 @@ def install_problems(app: FastAPI) -> None:
 
 def described(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return how a route's problems stand in the OpenAPI document."""
-    content = {"application/problem+json": {"schema": standalone_schema(Problem)}}
+    schema = standalone_schema(Problem)
     return {
-        status: {"description": HTTPStatus(status).phrase, "content": content}
+        status: {
+            "description": HTTPStatus(status).phrase,
+            "content": {
+                "application/problem+json": {"schema": schema, "example": problem_example(status)}
+            },
+        }
         for status in statuses
     }
 
@@ -89,7 +105,17 @@ def problem(
     request: Request, *, status: int, code: str, detail: str, faults: Sequence[Fault] = ()
 ) -> Response:
     """Return one problem as RFC 9457 describes it, with our code and the request's id."""
-    content = {
+    content = problem_content(request, status=status, code=code, detail=detail, faults=faults)
+    return Response(
+        json.dumps(content, ensure_ascii=True), status, media_type="application/problem+json"
+    )
+
+
+def problem_content(
+    request: Request, *, status: int, code: str, detail: str, faults: Sequence[Fault] = ()
+) -> dict[str, Any]:
+    """Return what one problem holds."""
+    return {
         "type": f"urn:gatecast:problem:{code.lower().replace('_', '-')}",
         "title": code.replace("_", " ").capitalize(),
         "status": status,
@@ -98,8 +124,17 @@ def problem(
         "request_id": request.state.request_id,
         "errors": [{"path": fault.path, "message": fault.message} for fault in faults],
     }
-    return Response(
-        json.dumps(content, ensure_ascii=True), status, media_type="application/problem+json"
+
+
+def told(request: Request, error: GatecastError) -> dict[str, Any]:
+    """Return a refusal as it stands inside an answer that has others beside it."""
+    status = status_of(error)
+    if status == 500:
+        logger.error("request %s failed in part", request.state.request_id, exc_info=error)
+        return problem_content(request, status=500, code="INTERNAL", detail=FAILED_HERE)
+    faults = error.faults if isinstance(error, RequestRefused) else ()
+    return problem_content(
+        request, status=status, code=error.code, detail=str(error), faults=faults
     )
 
 
@@ -165,5 +200,5 @@ def _unknown(request: Request, error: Exception) -> Response:
         request,
         status=500,
         code="INTERNAL",
-        detail="the request failed here, not at your end; quote the request id",
+        detail=FAILED_HERE,
     )

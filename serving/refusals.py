@@ -74,3 +74,27 @@ class StationUnobserved(GatecastError):
     """The station's own last days are not enough for its model."""
 
     code = "NO_USABLE_HISTORY"
+
+
+class StationTooShort(StationUnobserved):
+    """Fewer of the station's days hold the target than its model reads."""
+
+    code = "HISTORY_TOO_SHORT"
+
+
+class StationOutgrown(StationUnobserved):
+    """The station's card no longer has what its model reads."""
+
+    code = "STATION_CHANGED"
+
+
+class DataTooOld(GatecastError):
+    """The station's last observation is older than its dataset allows."""
+
+    code = "DATA_TOO_OLD"
+
+
+class NoClimatology(GatecastError):
+    """A climatology was asked for in a forecast's place, and none is kept."""
+
+    code = "NO_CLIMATOLOGY"

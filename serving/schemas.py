@@ -1,99 +1,11 @@
-"""Declare what the API takes and gives; strict, and silent about what was sent."""
+"""Declare what the API gives: answers and problems."""
 
-from typing import Annotated, Any, Final
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field
 
 from serving.bodies import shown_key
-from serving.refusals import Fault, RequestRefused
-
-#: Most steps a posted history may have: 54 years of days.
-HISTORY_STEPS: Final = 20_000
-
-StationName = Annotated[str, Field(min_length=1, max_length=64, examples=["seattle"])]
-# Without fail_fast a megabyte of wrong numbers stalls a worker for 17 s (facts.md).
-Column = Annotated[list[float | None], Field(max_length=HISTORY_STEPS, fail_fast=True)]
-ForecastDays = Annotated[
-    int | None,
-    Field(ge=1, description="days ahead; the model's whole horizon when left out"),
-]
-ForecastHours = Annotated[
-    int | None,
-    Field(ge=1, description="the same in hours, for a station of hours; not beside the days"),
-]
-Targets = Annotated[
-    str | None,
-    Field(
-        min_length=1,
-        max_length=2000,
-        description="targets of a station of days, with commas between them; its first when left "
-        "out, and then without `models`",
-        examples=["temperature_2m_mean,wind_speed_10m_mean"],
-    ),
-]
-HourlyTargets = Annotated[
-    str | None,
-    Field(min_length=1, max_length=2000, description="the same for a station of hours"),
-]
-TargetList = Annotated[
-    list[Annotated[str, Field(min_length=1, max_length=64)]] | None,
-    Field(min_length=1, max_length=100, description="targets, as in the query of the same name"),
-]
-Label = Annotated[str, Field(max_length=19)]
-
-
-class HistoryBody(BaseModel):
-    """Consecutive steps, oldest first: their labels, and one list per variable of the model."""
-
-    model_config = ConfigDict(
-        strict=True,
-        extra="allow",
-        allow_inf_nan=False,
-        json_schema_extra={
-            "examples": [{"time": ["2015-12-30", "2015-12-31"], "temperature_2m_mean": [4.4, None]}]
-        },
-    )
-    __pydantic_extra__: dict[str, Column]
-
-    time: Annotated[
-        list[Label],
-        Field(
-            min_length=1,
-            max_length=HISTORY_STEPS,
-            fail_fast=True,
-            description="ISO 8601 labels on the station's calendar, one step apart",
-        ),
-    ]
-
-    @property
-    def columns(self) -> dict[str, list[float | None]]:
-        """The variables' values by name, None for a gap."""
-        return self.__pydantic_extra__
-
-
-class ForecastBody(BaseModel):
-    """Ask for the steps that follow a history of your own."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
-
-    station: StationName
-    history: HistoryBody
-    daily: TargetList = None
-    hourly: TargetList = None
-    forecast_days: ForecastDays = None
-    forecast_hours: ForecastHours = None
-
-
-class ForecastQuery(BaseModel):
-    """Ask for the steps that follow the station's last admitted day."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    station: StationName
-    daily: Targets = None
-    hourly: HourlyTargets = None
-    forecast_days: ForecastDays = None
-    forecast_hours: ForecastHours = None
+from serving.refusals import Fault
 
 
 class ModelVersion(BaseModel):
@@ -111,6 +23,16 @@ class ModelVersion(BaseModel):
     )
 
 
+class Fallback(BaseModel):
+    """A climatology that was asked for in a forecast's place, and why it stands there."""
+
+    kind: Literal["climatology"]
+    reason: str = Field(description="the code with which the forecast would have been refused")
+    detail: str
+    trained_through: str = Field(description="the last step that the climatology was fitted on")
+    last_observed: str | None = Field(description="the last step that holds the target")
+
+
 class PlacedAnswer(BaseModel):
     """What every forecast says beside its values."""
 
@@ -119,25 +41,37 @@ class PlacedAnswer(BaseModel):
     longitude: float
     timezone: str
     origin: str = Field(description="the last step of the history; the first one follows it")
-    model: ModelVersion = Field(description="which version answered; of several targets, the first")
-    models: dict[str, ModelVersion] = Field(
+    model: ModelVersion | None = Field(
+        description="which version answered; of several targets, the first; null where a "
+        "climatology did"
+    )
+    models: dict[str, ModelVersion | None] = Field(
         default_factory=dict,
         description="which version answered for each target; only where targets were named",
+    )
+    fallback: Fallback | None = Field(
+        default=None, description="what stands in a model's place; only there"
+    )
+    fallbacks: dict[str, Fallback] = Field(
+        default_factory=dict, description="the same for each target; only where targets were named"
     )
 
 
 class ForecastAnswer(PlacedAnswer):
-    """A forecast in Open-Meteo's form: the median under the variable's name, quantiles beside."""
+    """A forecast in Open-Meteo's form: the median under the variable's name, quantiles beside.
+
+    On past days the median is what was observed, null for a gap, and the quantiles are null.
+    """
 
     daily_units: dict[str, str]
-    daily: dict[str, list[str] | list[float]]
+    daily: dict[str, list[str] | list[float | None]]
 
 
 class HourlyForecastAnswer(PlacedAnswer):
     """The same for a station of hours; its labels have a date and a time."""
 
     hourly_units: dict[str, str]
-    hourly: dict[str, list[str] | list[float]]
+    hourly: dict[str, list[str] | list[float | None]]
 
 
 class VariableAnswer(BaseModel):
@@ -206,6 +140,12 @@ class Problem(BaseModel):
     errors: list[Fault]
 
 
+class BatchAnswer(BaseModel):
+    """What each item of a batch is answered, in the order of the items, or why it is refused."""
+
+    answers: list[ForecastAnswer | HourlyForecastAnswer | Problem]
+
+
 def standalone_schema(model: type[BaseModel]) -> dict[str, Any]:
     """Return a model's JSON schema in one piece: OpenAPI has no `$defs` to refer to."""
     schema = model.model_json_schema()
@@ -220,20 +160,6 @@ def standalone_schema(model: type[BaseModel]) -> dict[str, Any]:
 
     whole: dict[str, Any] = inlined(schema)
     return whole
-
-
-def read_forecast_body(parsed: object) -> ForecastBody:
-    """Check a parsed JSON body.
-
-    Raises:
-        RequestRefused: a field is missing, unknown, or of the wrong type; names each path.
-    """
-    try:
-        return ForecastBody.model_validate(parsed)
-    except ValidationError as error:
-        details = error.errors(include_url=False, include_context=False, include_input=False)
-        faults = [Fault(path=json_path(detail["loc"]), message=detail["msg"]) for detail in details]
-        raise RequestRefused("the request's body is not valid", faults) from error
 
 
 def json_path(location: tuple[int | str, ...]) -> str:

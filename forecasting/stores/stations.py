@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from forecasting.errors import StationUnknown
+from forecasting.stores.climatologies import ClimatologyTable, parse_climatology
 from forecasting.stores.files import safe_name, write_json
 
 #: Longest name of a registered model, which becomes part of a path.
@@ -83,10 +84,14 @@ class RecentDays:
 
 @dataclass(frozen=True, kw_only=True)
 class StationRecord:
-    """A station's card together with its last admitted days."""
+    """A station's card together with its last admitted days.
+
+    `climatologies` say what is usual of each target; a record older than that field has none.
+    """
 
     card: StationCard
     recent: RecentDays
+    climatologies: dict[str, ClimatologyTable] = field(default_factory=dict)
 
     def data_of(self, target: str) -> str:
         """Return the SHA-256 of a target's newest admitted series.
@@ -142,7 +147,10 @@ def parse_station(content: dict[str, Any]) -> StationRecord:
     recent["time"] = tuple(recent["time"])
     recent["values"] = {name: tuple(column) for name, column in recent["values"].items()}
     recent["quarantined"] = {name: tuple(days) for name, days in recent["quarantined"].items()}
-    return StationRecord(card=StationCard(**card), recent=RecentDays(**recent))
+    usual = {
+        name: parse_climatology(table) for name, table in content.get("climatologies", {}).items()
+    }
+    return StationRecord(card=StationCard(**card), recent=RecentDays(**recent), climatologies=usual)
 
 
 def list_stations(root: Path) -> list[str]:

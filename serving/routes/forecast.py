@@ -1,68 +1,76 @@
 """Forecast from the station's own last days, or from a history that a client posts."""
 
-from typing import Annotated, Any
+import asyncio
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Query
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from serving.answers import Reach, encode, forecast_answer, merged
+from forecasting.errors import ModelOutputInvalid
+from serving.asking import ForecastBody, ForecastQuery, read_forecast_body
 from serving.bodies import parse_json
-from serving.history import posted_history
-from serving.living import Body, Living
+from serving.forecasts import Posted, Prepared, Question, Said, answer
+from serving.kept import encoded
+from serving.living import Body, Living, LivingParts
 from serving.problems import described
-from serving.schemas import (
-    ForecastAnswer,
-    ForecastBody,
-    ForecastQuery,
-    HourlyForecastAnswer,
-    read_forecast_body,
-    standalone_schema,
-)
-from serving.selection import Selection, split_names
+from serving.routes.admitted import AdmittedRoute
+from serving.routes.documents import FORECASTS, NOT_MODIFIED, IfNoneMatch, answered, posted
+from serving.schemas import ForecastAnswer, HourlyForecastAnswer
+from serving.tags import tagged
 
-router = APIRouter(prefix="/v1", tags=["forecast"])
+router = APIRouter(prefix="/v1", tags=["forecast"], route_class=AdmittedRoute)
 
-POSTED: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/json": {"schema": standalone_schema(ForecastBody)}},
-    }
-}
+#: A body up to this size is read at once: sending it to a thread and back costs as much.
+SMALL_BYTES: Final = 2**16
 
 
 @router.get(
     "/forecast",
-    response_model=ForecastAnswer | HourlyForecastAnswer,
-    responses=described(404, 422, 503),
+    response_model=ForecastAnswer
+    | HourlyForecastAnswer
+    | list[ForecastAnswer | HourlyForecastAnswer],
+    responses={
+        **answered(FORECASTS),
+        **NOT_MODIFIED,
+        **described(401, 403, 404, 409, 422, 429, 503),
+    },
 )
-async def read_forecast(query: Annotated[ForecastQuery, Query()], living: Living) -> Response:
+async def read_forecast(
+    query: Annotated[ForecastQuery, Query()], living: Living, if_none_match: IfNoneMatch = None
+) -> Response:
     """Forecast the steps after the station's last admitted one."""
-    selection = Selection.of(split_names(query.daily), split_names(query.hourly))
-    reach = (query.forecast_days, query.forecast_hours)
-    answers, asked = living.answers, (query.station, *reach, selection)
-    encoded = answers.kept(*asked)
-    if encoded is None:
-        encoded = await run_in_threadpool(answers.compute, *asked)
-    return Response(encoded, media_type="application/json")
+    answers, wishes = living.answers, query.wishes()
+    kept = answers.kept(wishes)
+    if kept is None:
+        kept = await living.bench.do(lambda: answers.compute(wishes))
+    return tagged(kept.body, kept.tag, kept.media_type, if_none_match)
 
 
 @router.post(
     "/forecast",
     response_model=ForecastAnswer | HourlyForecastAnswer,
-    responses=described(400, 404, 413, 422, 503),
-    openapi_extra=POSTED,
+    responses={**answered(FORECASTS), **described(400, 401, 403, 404, 408, 413, 422, 429, 503)},
+    openapi_extra=posted(ForecastBody),
 )
-def create_forecast(body: Body, living: Living) -> Response:
+async def create_forecast(body: Body, living: Living) -> Response:
     """Forecast the steps that follow the history in the request."""
-    asked = read_forecast_body(parse_json(body))
-    selection = Selection.of(asked.daily, asked.hourly)
-    record, forecasters = living.answers.parts(asked.station, selection)
-    reach = Reach(days=asked.forecast_days, hours=asked.forecast_hours)
-    time, columns = asked.history.time, asked.history.columns
-    answers = [
-        forecast_answer(record, each, posted_history(time, columns, record, each.card), reach)
-        for each in forecasters
-    ]
-    answer = answers[0] if selection.word is None else merged(answers)
-    return Response(encode(answer), media_type="application/json")
+
+    def read() -> Prepared:
+        asked = read_forecast_body(parse_json(body))
+        history = Posted(asked.history.time, asked.history.columns)
+        return living.answers.prepare_posted(asked.wish(), history)
+
+    prepared = read() if len(body) <= SMALL_BYTES else await living.bench.do(read)
+    said = await asyncio.gather(*(_ask(living, each) for each in prepared.questions))
+    content, media_type = encoded([answer(prepared, said)], prepared.wish)
+    return Response(content, media_type=media_type)
+
+
+async def _ask(living: LivingParts, question: Question) -> Said:
+    """Return what the forecaster of a question says, together with whoever waits for it."""
+    if question.forecaster is None or question.history is None:
+        return None
+    try:
+        return await living.batches.quantiles(question.forecaster, question.history)
+    except ModelOutputInvalid as error:
+        return error

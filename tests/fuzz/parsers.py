@@ -9,7 +9,7 @@ from data_checks.rows import RowReader
 from forecasting.errors import GatecastError
 from serving.bodies import parse_json
 from serving.history import posted_history
-from serving.schemas import read_forecast_body
+from serving.asking import read_forecast_body
 from tests.serving.conftest import MODEL_CARD, make_station
 
 DATASET = parse_dataset(

@@ -56,6 +56,8 @@ def test_a_station_is_remembered_with_its_last_days_and_what_was_refused(setting
         10, 1, "Europe/Oslo"
     )  # fmt: skip
     assert record.recent.data_sha256 == series.sha256
+    assert list(record.climatologies) == ["temperature_2m_mean"]
+    assert record.climatologies["temperature_2m_mean"].through == record.recent.time[-1]
 
 
 def test_refused_data_is_told_with_its_first_reason_and_nothing_is_kept(settings, declared, make):
@@ -137,6 +139,7 @@ def test_a_further_targets_admission_leaves_the_first_one_in_the_stations_record
     data_sha256 = accept(settings, f"{declared}@{wind}", make.admission(turned, report))
     record = read_station(settings.root, "oslo")
     assert record.card.target == "temperature_2m_mean"
+    assert set(record.climatologies) == {record.card.target, wind}
     assert [variable.name for variable in record.card.variables] == [record.card.target, wind]
     assert record.recent.series == {record.card.target: series.sha256, wind: data_sha256}
     assert record.recent.data_sha256 == series.sha256

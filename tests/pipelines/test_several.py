@@ -42,7 +42,11 @@ def sound(store, tmp_path_factory):
 
 @pytest.fixture
 def client(sound):
-    app = create_app(ServingSettings(home=sound.settings.root, poll_seconds=0.02, heal=False, hosts=("testserver",)))
+    app = create_app(
+        ServingSettings(
+            home=sound.settings.root, poll_seconds=0.02, heal=False, hosts=("testserver",)
+        )
+    )
     with TestClient(app, raise_server_exceptions=False) as client:
         assert client.app.state.parts.watcher.wait(10)
         yield client

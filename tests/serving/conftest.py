@@ -13,6 +13,7 @@ import pytest
 from fastapi.testclient import TestClient
 from onnx import TensorProto, helper, numpy_helper
 
+from forecasting.stores.climatologies import ClimatologyTable
 from forecasting.stores.published import CARD, GRAPH, ModelCard, Pointer, publish, write_manifest
 from forecasting.stores.stations import (
     RecentDays,
@@ -193,6 +194,29 @@ def version_files(tmp_path) -> Callable[..., Path]:
         return folder
 
     return write
+
+
+@pytest.fixture(scope="module")
+def seattle_home(tmp_path_factory) -> Path:
+    """A home with a champion of Seattle, and in Oslo nothing but what is usual; only to be read."""
+    folder = tmp_path_factory.mktemp("seattle")
+    files = folder / "files"
+    files.mkdir()
+    (files / GRAPH).write_bytes(make_graph(MODEL_CARD))
+    (files / CARD).write_text(json.dumps(asdict(MODEL_CARD)))
+    write_manifest(files)
+    home = folder / "home"
+    usual = ClimatologyTable(
+        levels=MODEL_CARD.levels,
+        course=(10.0,) * 366,
+        offsets=((-3.0, -1.0, 0.0, 1.0, 3.0),) * 12,
+        step_seconds=86_400,
+        through="2015-12-31",
+    )
+    write_station(home, make_station())
+    write_station(home, replace(make_station("oslo"), climatologies={MODEL_CARD.target: usual}))
+    publish(home, files, version=1, alias="champion", run_id="run-1")
+    return home
 
 
 @pytest.fixture

@@ -9,7 +9,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from serving.history import label_of, posted_history, recent_history
-from serving.refusals import NoUsableHistory, RequestRefused, StationUnobserved, ValueOutOfBounds
+from serving.refusals import (
+    NoUsableHistory,
+    RequestRefused,
+    StationOutgrown,
+    StationTooShort,
+    StationUnobserved,
+    ValueOutOfBounds,
+)
 
 SPAN = 3
 FIRST = date(2015, 1, 1)
@@ -137,9 +144,9 @@ def test_at_most_ten_faults_are_named(record, card):
 def test_a_station_that_no_longer_declares_a_variable_of_its_model_is_unavailable(record, card):
     other = replace(card, variables=("temperature_2m_mean", "wind_speed_10m_mean"))
 
-    with pytest.raises(StationUnobserved, match="wind_speed_10m_mean"):
+    with pytest.raises(StationOutgrown, match="wind_speed_10m_mean"):
         posted_history(dates(FIRST, 3), columns([1.0] * 3), record, other)
-    with pytest.raises(StationUnobserved, match="wind_speed_10m_mean"):
+    with pytest.raises(StationOutgrown, match="wind_speed_10m_mean"):
         recent_history(record, other)
 
 
@@ -152,10 +159,16 @@ def test_the_stations_own_last_days_are_read_with_their_gaps(station_of, model_c
     assert label_of(history.origin, 86_400) == "2015-12-31"
 
 
-def test_a_station_observed_too_little_is_unavailable(station_of, model_card):
+@pytest.mark.parametrize(("days", "gaps"), [(59, ()), (60, {7}), (90, range(31))])
+def test_fewer_usable_days_than_the_model_reads_are_refused_with_both_numbers(
+    station_of, model_card, days, gaps
+):
     recent_history(station_of(days=60), model_card)
 
-    with pytest.raises(StationUnobserved, match="expected 60; found 59"):
-        recent_history(station_of(days=59), model_card)
-    with pytest.raises(StationUnobserved, match="no recent day"):
-        recent_history(station_of(days=90, gaps=range(30, 90)), model_card)
+    with pytest.raises(StationTooShort, match="expected 60; found 59"):
+        recent_history(station_of(days=days, gaps=gaps), model_card)
+
+
+def test_usable_days_before_those_that_the_model_reads_are_not_enough(station_of, model_card):
+    with pytest.raises(StationUnobserved, match="1 or more of the last 60; found 0"):
+        recent_history(station_of(days=130, gaps=range(70, 130)), model_card)

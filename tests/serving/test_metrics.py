@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from forecasting.stores.files import write_json
+
 OPERATIONS = Path(__file__).parents[2] / "docs" / "operations"
 NAME = re.compile(r"\bgatecast_[a-z_]+")
 
@@ -81,7 +83,7 @@ def test_swaps_and_failed_swaps_are_counted(promote, look, told, home):
     once = told()
     pointer = home / "published" / "climate-seattle" / "champion.json"
     content = json.loads(pointer.read_text())
-    pointer.write_text(json.dumps({**content, "version": 2, "manifest_sha256": "0" * 64}))
+    write_json(pointer, {**content, "version": 2, "manifest_sha256": "0" * 64})
     look()
     after = told()
 

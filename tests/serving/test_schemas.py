@@ -4,8 +4,9 @@ import json
 
 import pytest
 
+from serving.asking import BatchBody, ForecastBody, read_forecast_body
 from serving.refusals import RequestRefused
-from serving.schemas import ForecastBody, Problem, read_forecast_body, standalone_schema
+from serving.schemas import Problem, standalone_schema
 
 
 def test_a_body_is_read_with_its_variables():
@@ -25,7 +26,7 @@ def test_every_missing_field_is_named():
     assert paths == ["$.station", "$.history.time"]
 
 
-@pytest.mark.parametrize("model", [ForecastBody, Problem])
+@pytest.mark.parametrize("model", [ForecastBody, BatchBody, Problem])
 def test_a_schema_stands_alone(model):
     schema = json.dumps(standalone_schema(model))
 

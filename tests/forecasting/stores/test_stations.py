@@ -4,6 +4,7 @@ from dataclasses import replace
 import pytest
 
 from forecasting.errors import StationUnknown
+from forecasting.stores.climatologies import ClimatologyTable
 from forecasting.stores.files import NameInvalid
 from forecasting.stores.stations import (
     RecentDays,
@@ -31,7 +32,11 @@ def record_of():
             values={variable.name: (1.5, None)},
             quarantined={variable.name: ("2024-01-02",)},
         )
-        return StationRecord(card=card, recent=recent)
+        usual = ClimatologyTable(
+            levels=(0.1, 0.5, 0.9), course=(1.0,) * 366, offsets=((-1.0, 0.0, 1.0),) * 12,
+            step_seconds=86_400, through="2024-01-02",
+        )  # fmt: skip
+        return StationRecord(card=card, recent=recent, climatologies={variable.name: usual})
 
     return build
 
@@ -106,3 +111,12 @@ def test_each_target_names_the_series_that_was_admitted_for_it(tmp_path, record_
     assert record.card.model(targets[1]) == "climate-oslo--precipitation_sum"
     with pytest.raises(StationUnknown, match="has been admitted for temperature_2m_mean"):
         record.data_of(targets[0])
+
+
+def test_a_record_from_before_climatologies_were_kept_has_none(tmp_path, record_of):
+    path = write_station(tmp_path, record_of())
+    content = json.loads(path.read_bytes())
+    del content["climatologies"]
+    path.write_text(json.dumps(content))
+
+    assert read_station(tmp_path, "oslo").climatologies == {}

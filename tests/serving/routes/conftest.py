@@ -6,10 +6,16 @@ import pytest
 
 
 @pytest.fixture
-def ask(client, promote, look):
-    """Ask for a forecast of a promoted model."""
-    promote(3)
+def promoted(client, promote, look):  # noqa: ARG001 - the app runs before its model comes
+    """Promote version 3 of Seattle's model."""
+    pointer = promote(3)
     look()
+    return pointer
+
+
+@pytest.fixture
+def ask(client, promoted):  # noqa: ARG001 - the model is live
+    """Ask for a forecast of a promoted model."""
 
     def get(**query):
         return client.get("/v1/forecast", params={"station": "seattle", **query})
@@ -18,10 +24,8 @@ def ask(client, promote, look):
 
 
 @pytest.fixture
-def post(client, promote, look):
+def post(client, promoted):  # noqa: ARG001 - the model is live
     """Post a body, as text or as an object, to a promoted model."""
-    promote(3)
-    look()
 
     def send(body):
         content = body if isinstance(body, str | bytes) else json.dumps(body)

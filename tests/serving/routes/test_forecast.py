@@ -97,11 +97,24 @@ def test_a_new_champion_or_a_new_day_replaces_the_kept_answer(ask, promote, look
     assert third["origin"] == "2016-01-01"
 
 
-def test_a_station_with_too_few_days_is_unavailable(ask, look, home, station_of, fault):
-    write_station(home, station_of(days=59))
+def test_a_station_with_too_few_usable_days_is_refused_with_both_numbers(
+    ask, look, home, station_of, fault
+):
+    write_station(home, station_of(days=90, gaps=range(31)))
+    look()
+    answer = ask()
+
+    fault(answer, 422, "HISTORY_TOO_SHORT")
+    assert answer.json()["detail"].endswith("expected 60; found 59")
+
+
+def test_a_station_whose_last_sixty_days_hold_nothing_is_refused(
+    ask, look, home, station_of, fault
+):
+    write_station(home, station_of(days=130, gaps=range(70, 130)))
     look()
 
-    fault(ask(), 503, "NO_USABLE_HISTORY")
+    fault(ask(), 422, "NO_USABLE_HISTORY")
 
 
 def test_post_equals_get_on_the_same_last_days(client, post, question, model_card):
