@@ -7,9 +7,9 @@ from data_checks.declaration import parse_dataset
 from data_checks.reader import check_header, read_table
 from data_checks.rows import RowReader
 from forecasting.errors import GatecastError
+from serving.asking import read_forecast_body
 from serving.bodies import parse_json
 from serving.history import posted_history
-from serving.asking import read_forecast_body
 from tests.serving.conftest import MODEL_CARD, make_station
 
 DATASET = parse_dataset(
