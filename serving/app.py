@@ -69,13 +69,7 @@ def create_app(settings: ServingSettings | None = None, lines: JsonLines | None 
         swagger_ui_parameters={"validatorUrl": None},
     )
     app.state.parts, app.state.lines = parts, lines
-    app.add_middleware(
-        Front,
-        access=parts.access,
-        metrics=parts.metrics,
-        draining=parts.draining,
-        lines=lines if settings.access_log else None,
-    )
+    app.add_middleware(Front, parts=parts, lines=lines if settings.access_log else None)
     install_problems(app)
     for routes in (forecast, batch, models, inference, text, health, metrics, hooks):
         app.include_router(routes.router)

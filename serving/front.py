@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Final
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from serving.access import Access, Asker
+from serving.access import Asker
 from serving.logs import JsonLines, request_id_now
-from serving.metrics import Metrics
 from serving.problems import answer_error
+from serving.shortcuts import ROUTE
 
 if TYPE_CHECKING:
-    from serving.draining import Draining
+    from serving.living import LivingParts
 
 logger = logging.getLogger(__name__)
 
@@ -61,25 +61,16 @@ class Front:
 
     Args:
         app: what answers.
-        access: who may ask.
-        metrics: what is counted.
-        draining: whether the process is about to end.
+        parts: who may ask, what is counted, which answers need no route.
         lines: where requests are logged; nowhere when None.
     """
 
-    def __init__(
-        self,
-        app: ASGIApp,
-        *,
-        access: Access,
-        metrics: Metrics,
-        draining: "Draining",
-        lines: JsonLines | None = None,
-    ) -> None:
+    def __init__(self, app: ASGIApp, *, parts: "LivingParts", lines: JsonLines | None) -> None:
         self._app = app
-        self._access = access
-        self._metrics = metrics
-        self._draining = draining
+        self._access = parts.access
+        self._metrics = parts.metrics
+        self._draining = parts.draining
+        self._shortcuts = parts.shortcuts
         self._lines = lines
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -95,7 +86,10 @@ class Front:
         asker: Asker | None = None
         try:
             asker = await self._access.admit(scope)
-            await self._app(scope, receive, answer.send)
+            if (known := self._shortcuts.find(scope)) is not None:
+                await answer.whole(*known)
+            else:
+                await self._app(scope, receive, answer.send)
         except ClientDisconnect:
             answer.status = CLIENT_GONE
         except Exception as error:
@@ -105,10 +99,11 @@ class Front:
                 raise
             await answer_error(Request(scope), error)(scope, receive, answer.send)
         finally:
-            self._note(scope, answer.status, asker, time.perf_counter() - begun)
+            self._note(scope, answer, asker, time.perf_counter() - begun)
 
-    def _note(self, scope: Scope, status: int, asker: Asker | None, seconds: float) -> None:
-        route = getattr(scope.get("route"), "path", "none")
+    def _note(self, scope: Scope, answer: "_Answer", asker: Asker | None, seconds: float) -> None:
+        status = answer.status
+        route = ROUTE if answer.short else getattr(scope.get("route"), "path", "none")
         self._metrics.answered(route, scope["method"], status, seconds)
         path = scope["path"]
         if self._lines is None or path.startswith(UNLOGGED):
@@ -135,6 +130,14 @@ class _Answer:
         self._path = path
         self._closing = closing
         self.status = 0
+        self.short = False
+
+    async def whole(self, status: int, headers: Headers, body: bytes) -> None:
+        """Send an answer that needed no route."""
+        self.status, self.short = status, True
+        start = {"type": "http.response.start", "status": status}
+        await self._send({**start, "headers": self._with_ours(headers)})
+        await self._send({"type": "http.response.body", "body": body})
 
     async def send(self, message: Message) -> None:
         """Pass a message on."""

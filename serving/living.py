@@ -21,6 +21,7 @@ from serving.metrics import Metrics, Mirror
 from serving.records import Records
 from serving.refusals import BodyTooLarge, BodyTooSlow
 from serving.settings import ServingSettings
+from serving.shortcuts import Shortcuts
 from serving.texts import TextChampions
 from serving.watching import Watcher
 
@@ -36,6 +37,7 @@ class LivingParts:
     records: Records
     champions: Champions
     answers: Answers
+    shortcuts: Shortcuts
     texts: TextChampions
     desk: Desk
     forecasts: Desk
@@ -56,6 +58,7 @@ class LivingParts:
         records, champions = Records(root, copies), Champions(root, cache=copies)
         texts, ring = TextChampions(root, cache=copies), KeyRing(root)
         last_good = LastGood(copies, root, (champions, texts), records) if copies else None
+        answers = Answers(Live(records, champions))
         bench = Bench(settings.forecast_threads, settings.forecast_seconds)
         secret, mirror = settings.webhook_secret, Mirror()
         # Champions first: retraining writes the station before it promotes.
@@ -66,7 +69,8 @@ class LivingParts:
             settings=settings,
             records=records,
             champions=champions,
-            answers=Answers(Live(records, champions)),
+            answers=answers,
+            shortcuts=Shortcuts(answers),
             texts=texts,
             desk=Desk(settings.text_places, "texts"),
             forecasts=Desk(settings.forecast_places, "forecasts"),

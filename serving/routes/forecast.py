@@ -3,7 +3,7 @@
 import asyncio
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from forecasting.errors import ModelOutputInvalid
@@ -36,13 +36,17 @@ SMALL_BYTES: Final = 2**16
     },
 )
 async def read_forecast(
-    query: Annotated[ForecastQuery, Query()], living: Living, if_none_match: IfNoneMatch = None
+    query: Annotated[ForecastQuery, Query()],
+    request: Request,
+    living: Living,
+    if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Forecast the steps after the station's last admitted one."""
     answers, wishes = living.answers, query.wishes()
     kept = answers.kept(wishes)
     if kept is None:
         kept = await living.bench.do(lambda: answers.compute(wishes))
+    living.shortcuts.remember(request.scope["query_string"], kept)
     return tagged(kept.body, kept.tag, kept.media_type, if_none_match)
 
 
