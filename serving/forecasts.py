@@ -138,6 +138,16 @@ def _ask(questions: Sequence[Question]) -> Iterator[Said]:
             yield from _ask([question])
 
 
+def judge_own_days(
+    live: Live, prepared: Sequence[Prepared], said: Sequence[Sequence[Said]]
+) -> None:
+    """Tell of each forecaster whether it could forecast from days that the checks have admitted."""
+    for each, words in zip(prepared, said, strict=True):
+        if each.posted is None:
+            for question, word in zip(each.questions, words, strict=True):
+                live.judge(question.forecaster, valid=not isinstance(word, ModelOutputInvalid))
+
+
 def answer(prepared: Prepared, said: Sequence[Said]) -> dict[str, Any]:
     """Write the answer to one wish.
 

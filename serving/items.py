@@ -5,7 +5,7 @@ from typing import Any
 
 from forecasting.errors import GatecastError
 from serving.asking import BatchItem, read_batch_item
-from serving.forecasts import Posted, Prepared, Said, answer, prepare, run
+from serving.forecasts import Posted, Prepared, Said, answer, judge_own_days, prepare, run
 from serving.kept import Answers
 
 
@@ -23,8 +23,10 @@ def batch_answers(
     now = answers.clock()
     found: list[Prepared | GatecastError] = [_prepared(answers, item, now) for item in items]
     ready = [each for each in found if isinstance(each, Prepared)]
-    said = iter(zip(ready, run(ready), strict=True))
-    return [_answered(*next(said)) if isinstance(each, Prepared) else each for each in found]
+    said = run(ready)
+    judge_own_days(answers.live, ready, said)
+    pairs = iter(zip(ready, said, strict=True))
+    return [_answered(*next(pairs)) if isinstance(each, Prepared) else each for each in found]
 
 
 def _prepared(answers: Answers, item: object, now: float) -> Prepared | GatecastError:

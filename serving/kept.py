@@ -6,11 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from forecasting.errors import GatecastError
 from forecasting.stores.stations import StationRecord
 from serving.answers import encode
 from serving.csv_answers import CSV, csv_table
-from serving.forecasts import Posted, Prepared, answer, prepare, run
+from serving.forecasts import Posted, Prepared, answer, judge_own_days, prepare, run
 from serving.freshness import check_age, until_next
 from serving.live import Live
 from serving.refusals import DataTooOld
@@ -90,9 +89,7 @@ class Answers:
         sources = tuple(each for wish in wishes for each in self._sources(wish))
         prepared = [prepare(self.live, wish, None, now) for wish in wishes]
         said = run(prepared)
-        for each, words in zip(prepared, said, strict=True):
-            for question, word in zip(each.questions, words, strict=True):
-                self.live.judge(question.forecaster, valid=not isinstance(word, GatecastError))
+        judge_own_days(self.live, prepared, said)
         answers = [answer(*pair) for pair in zip(prepared, said, strict=True)]
         body, media_type = encoded(answers, wishes[0])
         kept = Kept(

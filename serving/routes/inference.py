@@ -15,6 +15,7 @@ from serving.inference import SERVER, infer, live_version, metadata
 from serving.living import Body, Living, LivingParts
 from serving.problems import answer_error
 from serving.routes.documents import Responses, shown
+from serving.routes.health import unready
 from serving.schemas import standalone_schema
 from serving.tensors import InferBody
 
@@ -91,7 +92,7 @@ async def server_live() -> dict[str, bool]:
 @router.get("/health/ready", responses={**shown({"ready": True}), 503: {"description": "not yet"}})
 async def server_ready(living: Living) -> JSONResponse:
     """Answer 200 once the published champions have been looked at, and are looked at again."""
-    ready = living.watcher.ready and not living.draining.begun
+    ready = unready(living) is None
     return JSONResponse({"ready": ready}, status_code=200 if ready else 503)
 
 

@@ -146,3 +146,20 @@ def test_a_hundred_whole_histories_fit(send, question):
 
     assert len(answers) == 100
     assert all("daily" in each for each in answers)
+
+
+def test_only_the_stations_own_days_speak_against_a_model(client, promote, look, question):
+    promote(1)
+    look()
+    promote(2, spoiled="nan")
+    look()
+    parts = client.app.state.parts
+
+    def versions(item):
+        for _ in range(3):
+            client.post("/v1/forecast/batch", json={"items": [item]})
+        look()
+        return parts.champions.of("climate-seattle").pointer.version
+
+    assert versions(question) == 2
+    assert versions({"station": "seattle"}) == 1

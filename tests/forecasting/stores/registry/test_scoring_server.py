@@ -106,7 +106,7 @@ def test_mlflows_own_server_and_ours_say_the_same(registry, scoring_server, reco
     assert theirs.status == 200, theirs.data
     quantiles = np.array(json.loads(theirs.data)["predictions"]["quantiles"])
     write_station(registry.settings.root, record)
-    settings = ServingSettings(home=registry.settings.root, heal=False)
+    settings = ServingSettings(home=registry.settings.root, heal=False, hosts=("testserver",))
     with TestClient(create_app(settings)) as client:
         assert client.app.state.parts.watcher.wait(10)
         ours = client.get("/v1/forecast?station=oslo").json()
