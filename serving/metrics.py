@@ -1,10 +1,9 @@
 """Count what is asked and answered, and tell Prometheus; one registry an app, one sum a service."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from prometheus_client import (
     CollectorRegistry,
@@ -13,13 +12,9 @@ from prometheus_client import (
     Histogram,
     disable_created_metrics,
 )
-from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.registry import Collector
-
-if TYPE_CHECKING:
-    from serving.living import LivingParts
 
 #: Upper bounds in seconds: a kept answer takes a quarter of a millisecond, an ensemble a few.
 BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
@@ -103,8 +98,12 @@ class Metrics:
             self._kept[route, method, status] = known
         known(seconds)
 
-    def expose(self, parts: "LivingParts") -> bytes:
-        """Return everything in Prometheus' text form."""
+    def expose(self, state: Collector) -> bytes:
+        """Return everything in Prometheus' text form.
+
+        Args:
+            state: what is true now, beside what has been counted.
+        """
         registry = CollectorRegistry()
         folder = os.environ.get(SHARED)
         if folder is None:
@@ -112,7 +111,7 @@ class Metrics:
         else:
             _forget_the_dead(Path(folder))
             MultiProcessCollector(registry, folder)
-        registry.register(LivingState(parts))
+        registry.register(state)
         return generate_latest(registry)
 
 
@@ -140,73 +139,6 @@ class Mirror:
             self._carried[place] = now
         for gauge, value in self._gauges:
             gauge.set(value())
-
-
-class LivingState(Collector):
-    """What is true now, read when Prometheus asks: versions and the age of models and data.
-
-    Args:
-        parts: the running app's.
-    """
-
-    def __init__(self, parts: "LivingParts") -> None:
-        self._parts = parts
-
-    def collect(self) -> Iterable[Metric]:
-        """Yield one family a question."""
-        yield from self._models()
-        age = GaugeMetricFamily(
-            "gatecast_data_age_seconds",
-            "Time since a station's last observation",
-            labels=["station"],
-        )
-        for name in self._parts.records.names:
-            time = self._parts.records.of(name).recent.time
-            if time:
-                age.add_metric([name], _age(time[-1]))
-        yield age
-        deleted = GaugeMetricFamily(
-            "gatecast_deleted_versions",
-            "Live champions whose version has been deleted in the registry",
-        )
-        healer = self._parts.healer
-        deleted.add_metric([], 0 if healer is None else len(healer.deleted))
-        yield deleted
-
-    def _models(self) -> Iterator[Metric]:
-        version = GaugeMetricFamily(
-            "gatecast_model_version", "Version of the live champion", labels=["model"]
-        )
-        age = GaugeMetricFamily(
-            "gatecast_model_age_seconds",
-            "Time since the last day that the live champion was trained on",
-            labels=["model"],
-        )
-        lowest = GaugeMetricFamily(
-            "gatecast_forecast_lowest",
-            "Lowest value forecast by the live champion",
-            labels=["model"],
-        )
-        highest = GaugeMetricFamily(
-            "gatecast_forecast_highest",
-            "Highest value forecast by the live champion",
-            labels=["model"],
-        )
-        for model in self._parts.champions.models:
-            champion = self._parts.champions.of(model)
-            version.add_metric([model], champion.pointer.version)
-            age.add_metric([model], _age(champion.card.trained_through))
-            if champion.seen.any:
-                lowest.add_metric([model], champion.seen.lowest)
-                highest.add_metric([model], champion.seen.highest)
-        yield from (version, age, lowest, highest)
-
-
-def _age(label: str) -> float:
-    """Return the seconds since a label, which is a date or a moment on the station's calendar."""
-    moment = datetime.fromisoformat(label)
-    moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-    return (datetime.now(UTC) - moment).total_seconds()
 
 
 def _forget_the_dead(folder: Path) -> None:
