@@ -108,7 +108,9 @@ def _skill(entry: DecisionEntry, candidate: LeadScores, unit: str) -> Skill:
         entry=entry,
         candidate=candidate,
         rivals=rivals,
-        seasons=[(SEASONS.get(name, name), each) for name, each in entry.seasons.items()],
+        seasons=[
+            (said, entry.seasons[name]) for name, said in SEASONS.items() if name in entry.seasons
+        ],
         picture=lead_picture(lines, title),
         lines=lines,
         coverage=_coverage(candidate),

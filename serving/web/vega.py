@@ -12,7 +12,13 @@ TIME: Final[dict[str, Any]] = {
     "field": "at",
     "type": "temporal",
     "scale": {"type": "utc"},
-    "axis": {"title": None, "grid": False, "labelOverlap": True},
+    "axis": {
+        "title": None,
+        "grid": False,
+        "format": "%-d %b",
+        "labelOverlap": True,
+        "labelSeparation": 12,
+    },
 }
 
 
@@ -26,36 +32,44 @@ def fan_specification(fan: Fan, name: str, unit: str) -> dict[str, Any]:
     """
     value = {"type": "quantitative", "scale": {"zero": False}, "title": f"{name}, {unit}"}
     median = {**value, "field": "value"}
-    bands = [
-        {
-            "data": {"name": "ahead"},
-            "mark": {"type": "area", "color": ACCENT, "opacity": 0.18},
-            "encoding": {
-                "x": TIME,
-                "y": {**value, "field": f"low_{place}"},
-                "y2": {"field": f"high_{place}"},
-            },
-        }
-        for place in range(len(fan.intervals))
-    ]
+    told = _told(fan, unit)
+    layers = [_line("observed", SOFT, 1.5, median), *_reading("observed", median, told[:2])]
+    if fan.ahead:
+        bands = [_band(place, value) for place in range(len(fan.intervals))]
+        ahead = [_line("ahead", ACCENT, 2.5, median), *_reading("ahead", median, told)]
+        layers = [*bands, *layers, *ahead]
+    refused = _refused(fan)
+    if refused:
+        layers.append(_mark(told[:1]))
     return {
         "width": "container",
         "height": 320,
         "background": "transparent",
-        "datasets": {"observed": _observed(fan), "ahead": _ahead(fan), "refused": _refused(fan)},
-        "layer": [
-            *bands,
-            _line("observed", SOFT, 1.5, median),
-            _line("ahead", ACCENT, 2.5, median),
-            {
-                "data": {"name": "refused"},
-                "mark": {"type": "point", "shape": "diamond", "color": BAD, "filled": True,
-                         "size": 70},
-                "encoding": {"x": TIME, "y": {"value": 316}, "tooltip": _said(fan, unit)[:2]},
-            },
-            *(_reading(data, median, _said(fan, unit)) for data in ("observed", "ahead")),
-        ],
-    }  # fmt: skip
+        "datasets": {"observed": _observed(fan), "ahead": _ahead(fan), "refused": refused},
+        "layer": layers,
+    }
+
+
+def _band(place: int, value: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "data": {"name": "ahead"},
+        "mark": {"type": "area", "color": ACCENT, "opacity": 0.18},
+        "encoding": {
+            "x": TIME,
+            "y": {**value, "field": f"low_{place}"},
+            "y2": {"field": f"high_{place}"},
+        },
+    }
+
+
+def _mark(told: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return marks on the axis at the steps whose value was refused."""
+    shape = {"type": "point", "shape": "diamond", "color": BAD, "filled": True, "opacity": 1}
+    return {
+        "data": {"name": "refused"},
+        "mark": {**shape, "size": 70, "name": "refused"},
+        "encoding": {"x": TIME, "y": {"value": 316}, "tooltip": told},
+    }
 
 
 def _line(data: str, colour: str, width: float, value: dict[str, Any]) -> dict[str, Any]:
@@ -63,26 +77,30 @@ def _line(data: str, colour: str, width: float, value: dict[str, Any]) -> dict[s
     return {"data": {"name": data}, "mark": mark, "encoding": {"x": TIME, "y": value}}
 
 
-def _reading(data: str, value: dict[str, Any], said: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return dots that are seen only nearest to the pointer, and tell their numbers."""
+def _reading(data: str, value: dict[str, Any], told: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return a bar over each step that tells its numbers, and a dot at the one pointed at.
+
+    Bars, not the nearest point: Vega-Lite's nearest point knows no text of its own.
+    """
     chosen = f"near_{data}"
-    nearest = {"type": "point", "on": "pointerover", "nearest": True, "encodings": ["x"],
-               "clear": "pointerout"}  # fmt: skip
-    tooltip = said if data == "ahead" else said[:2]
-    return {
-        "data": {"name": data},
-        "params": [{"name": chosen, "select": nearest}],
-        "mark": {"type": "point", "filled": True, "size": 60, "color": ACCENT},
-        "encoding": {
-            "x": TIME,
-            "y": value,
-            "tooltip": tooltip,
-            "opacity": {"condition": {"param": chosen, "empty": False, "value": 1}, "value": 0},
+    pointed = {"type": "point", "on": "pointerover", "encodings": ["x"], "clear": "pointerout"}
+    seen = {"condition": {"param": chosen, "empty": False, "value": 1}, "value": 0}
+    return [
+        {
+            "data": {"name": data},
+            "mark": {"type": "point", "filled": True, "size": 60, "color": ACCENT},
+            "encoding": {"x": TIME, "y": value, "opacity": seen},
         },
-    }
+        {
+            "data": {"name": data},
+            "params": [{"name": chosen, "select": pointed}],
+            "mark": {"type": "rule", "strokeWidth": 9, "opacity": 0},
+            "encoding": {"x": TIME, "tooltip": told},
+        },
+    ]
 
 
-def _said(fan: Fan, unit: str) -> list[dict[str, Any]]:
+def _told(fan: Fan, unit: str) -> list[dict[str, Any]]:
     """Return what the pointer tells of a step; the intervals as texts, narrowest first."""
     intervals = [
         {"field": f"said_{place}", "type": "nominal", "title": f"{each.share:g} %"}
