@@ -66,15 +66,16 @@ def _mark(told: list[dict[str, Any]]) -> dict[str, Any]:
     """Return marks on the axis at the steps whose value was refused."""
     shape = {"type": "point", "shape": "diamond", "color": BAD, "filled": True, "opacity": 1}
     return {
+        "name": "refused",
         "data": {"name": "refused"},
-        "mark": {**shape, "size": 70, "name": "refused"},
+        "mark": {**shape, "size": 70},
         "encoding": {"x": TIME, "y": {"value": 316}, "tooltip": told},
     }
 
 
 def _line(data: str, colour: str, width: float, value: dict[str, Any]) -> dict[str, Any]:
-    mark = {"type": "line", "color": colour, "strokeWidth": width, "name": f"{data}_line"}
-    return {"data": {"name": data}, "mark": mark, "encoding": {"x": TIME, "y": value}}
+    mark = {"type": "line", "color": colour, "strokeWidth": width}
+    return {"name": data, "data": {"name": data}, "mark": mark, "encoding": {"x": TIME, "y": value}}
 
 
 def _reading(data: str, value: dict[str, Any], told: list[dict[str, Any]]) -> list[dict[str, Any]]:

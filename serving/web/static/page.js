@@ -10,7 +10,7 @@ async function drawFan() {
   if (!rich || !source || !window.vegaEmbed) return;
   rich.hidden = false;
   try {
-    const { view } = await window.vegaEmbed(rich, JSON.parse(source.textContent), {
+    const { view } = await window.vegaEmbed(rich.firstElementChild, JSON.parse(source.textContent), {
       // Expressions are interpreted: this page allows no code made from text.
       ast: true,
       actions: false,
