@@ -16,8 +16,8 @@ from forecasting.stores.files import safe_name, sync_folder
 #: Longest wait for another process that writes a decision, in seconds.
 LOCK_WAIT: Final = 120.0
 
-#: Only the newest part of a log is read: some hundred decisions, however long it grows.
-TAIL_BYTES: Final = 1 << 20
+#: Only the newest part of a log is read: hundreds of decisions, however long it grows.
+TAIL_BYTES: Final = 4 << 20
 
 #: The log of the champions' moves; `forecasting.stores.registry.aliases` writes it.
 MOVES: Final = "promotions.jsonl"
@@ -167,22 +167,31 @@ def _decision(content: dict[str, Any]) -> DecisionEntry:
     for group in ("rivals", "seasons"):
         known[group] = {name: _scores(each) for name, each in content.get(group, {}).items()}
     entry = DecisionEntry(**known)
-    _require_texts(entry.time, entry.model, entry.sentence, entry.who, entry.run_id)
+    _require(str, entry.time, entry.model, entry.sentence, entry.who, entry.run_id)
+    _require(str | None, entry.preset, entry.cell, entry.trained_through, entry.data_sha256)
+    _require(int | None, entry.version, entry.judged_against, entry.skill_horizon, entry.origins)
     return entry
 
 
 def _move(content: dict[str, Any]) -> MoveEntry:
     entry = MoveEntry(**{name: content[name] for name in MoveEntry.__dataclass_fields__})
-    _require_texts(entry.time, entry.model, entry.who, entry.why)
+    _require(str, entry.time, entry.model, entry.who, entry.why)
+    _require(int | None, entry.before)
+    _require(int, entry.after)
     return entry
 
 
 def _scores(content: dict[str, Any]) -> LeadScores:
     known = {name: content[name] for name in LeadScores.__dataclass_fields__ if name in content}
     columns = {name: tuple(each) for name, each in known.items() if isinstance(each, list)}
-    return LeadScores(**(known | columns))
+    scores = LeadScores(**(known | columns))
+    _require(float | int | None, scores.mean_mae, *(each for of in columns.values() for each in of))
+    _require(tuple, scores.mae_by_lead)
+    _require(tuple | None, *(getattr(scores, name) for name in known.keys() - {"mean_mae"}))
+    return scores
 
 
-def _require_texts(*values: object) -> None:
-    if not all(isinstance(value, str) for value in values):
+def _require(kind: Any, *values: object) -> None:  # noqa: ANN401 - a type, or several
+    """Refuse what has another type than its field, which a page could not show."""
+    if not all(isinstance(value, kind) for value in values):
         raise TypeError

@@ -18,7 +18,7 @@ from serving.text_schemas import LENGTH, PROMPT_CHARACTERS
 from serving.texts import PREFIX, TextModel
 from serving.web.assets import asset_answer
 from serving.web.checks import checks_page
-from serving.web.evidence import events_of
+from serving.web.evidence import record_of
 from serving.web.playground import BLANK, Form
 from serving.web.rendering import Pages
 from serving.web.station import first_station, neighbours, station_page
@@ -154,7 +154,7 @@ def _playground(
         faults=error.faults if isinstance(error, RequestRefused) else (),
         models=models,
         limits={"prompt": PROMPT_CHARACTERS, "length": LENGTH},
-        events={each.card.corpus: events_of(living.settings.root, each.pointer.model)[:10]
+        events={each.card.corpus: record_of(living.settings.root, each.pointer.model).events[:10]
                 for each in models},
         texts=corpora(living),
     )  # fmt: skip

@@ -92,15 +92,19 @@ def _have_written(path: Path) -> None:
 
 def write_library(path: Path) -> None:
     """Write the library by rename, unless another child is at it."""
-    from vl_convert import javascript_bundle  # noqa: PLC0415 - a whole engine; in the child alone
-
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(path.with_suffix(".lock"), timeout=0):
             if not path.is_file():
-                write_bytes(path, javascript_bundle(SNIPPET).encode())
+                write_bytes(path, _library().encode())
     except Timeout:
         return
+
+
+def _library() -> str:
+    from vl_convert import javascript_bundle  # noqa: PLC0415 - a whole engine; in the child alone
+
+    return javascript_bundle(SNIPPET)
 
 
 if __name__ == "__main__":

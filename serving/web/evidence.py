@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
-
-from markupsafe import Markup
 
 from forecasting.stores.decisions import (
     DecisionEntry,
     LeadScores,
     MoveEntry,
+    decisions_path,
+    moves_path,
     read_decisions,
     read_moves,
 )
@@ -40,7 +41,20 @@ class Event:
     version: int | None
     who: str
     why: str
-    entry: DecisionEntry | None = None
+    preset: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """The newest events of a model, newest first, how many there are in all, and the evidence.
+
+    `entry` is the newest decision on the version that was asked for, with its scores; None where
+    none is recorded.
+    """
+
+    events: tuple[Event, ...]
+    total: int
+    entry: DecisionEntry | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,17 +65,39 @@ class Skill:
     candidate: LeadScores
     rivals: Sequence[tuple[str, LeadScores]]
     seasons: Sequence[tuple[str, LeadScores]]
-    picture: Markup
+    picture: str
     lines: Sequence[Line]
-    coverage: Markup | None
+    coverage: str | None
 
 
-def events_of(root: Path, model: str) -> list[Event]:
-    """Return a model's history, newest first: every decision, and every other change of champion.
+def record_of(root: Path, model: str, version: int | None = None) -> Record:
+    """Return what is recorded of a model; read again only when one of its files has changed."""
+    stamps = (_stamp(decisions_path(root, model)), _stamp(moves_path(root)))
+    return _record(root, model, version, stamps)
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns, status.st_size
+
+
+@lru_cache(maxsize=256)
+def _record(root: Path, model: str, version: int | None, _: object) -> Record:
+    decisions = read_decisions(root, model)
+    events = _events(decisions, read_moves(root, model))
+    scored = (each for each in decisions if each.version == version and each.candidate is not None)
+    entry = None if version is None else next(scored, None)
+    return Record(events=tuple(events[:MOST_EVENTS]), total=len(events), entry=entry)
+
+
+def _events(decisions: Sequence[DecisionEntry], moves: Sequence[MoveEntry]) -> list[Event]:
+    """Return every decision, and every other change of champion, newest first.
 
     A promotion stands both in the decisions and in the log of moves: it is told once.
     """
-    decisions = read_decisions(root, model)
     told = {(entry.version, entry.sentence) for entry in decisions if entry.promoted}
     events = [
         Event(
@@ -70,13 +106,13 @@ def events_of(root: Path, model: str) -> list[Event]:
             version=entry.version,
             who=entry.who,
             why=entry.sentence,
-            entry=entry,
+            preset=entry.preset,
         )
         for entry in decisions
     ]
     events += [
         Event(time=move.time, kind=_kind(move), version=move.after, who=move.who, why=move.why)
-        for move in read_moves(root, model)
+        for move in moves
         if (move.after, move.why) not in told
     ]
     return sorted(events, key=lambda event: event.time, reverse=True)
@@ -88,13 +124,12 @@ def _kind(move: MoveEntry) -> str:
     return "rolled back" if move.before is not None and move.after < move.before else "promoted"
 
 
-def skill_of(events: Sequence[Event], version: int, unit: str) -> Skill | None:
-    """Return what the newest decision on a version recorded; None where nothing is recorded."""
-    entries = [event.entry for event in events if event.entry is not None]
-    for entry in entries:
-        if entry.version == version and entry.candidate is not None:
-            return _skill(entry, entry.candidate, unit)
-    return None
+def skill_of(record: Record, unit: str) -> Skill | None:
+    """Return what the record says of how good the version is; None where it says nothing."""
+    entry = record.entry
+    return (
+        None if entry is None or entry.candidate is None else _skill(entry, entry.candidate, unit)
+    )
 
 
 def _skill(entry: DecisionEntry, candidate: LeadScores, unit: str) -> Skill:
@@ -128,7 +163,7 @@ def _rival_lines(rivals: Sequence[tuple[str, LeadScores]]) -> list[Line]:
     ]
 
 
-def _coverage(scores: LeadScores) -> Markup | None:
+def _coverage(scores: LeadScores) -> str | None:
     """Draw the share of days inside the intervals beside the share promised, in percent."""
     lines = []
     for share, found in ((80, scores.coverage_80_by_lead), (95, scores.coverage_95_by_lead)):

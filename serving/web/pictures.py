@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from html import escape
 from typing import Final
 
-from markupsafe import Markup
-
 from serving.chart import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Fan, Frame, frame_of, shapes
 from serving.web.words import MONTHS
 
@@ -23,7 +21,7 @@ class Line:
     values: Sequence[float | None]
 
 
-def fan_picture(fan: Fan, title: str) -> Markup:
+def fan_picture(fan: Fan, title: str) -> str:
     """Draw the fan with its months, or its days where it has hours, below it.
 
     Args:
@@ -37,7 +35,7 @@ def fan_picture(fan: Fan, title: str) -> Markup:
     )  # fmt: skip
 
 
-def lead_picture(lines: Sequence[Line], title: str, *, floor: float | None = None) -> Markup:
+def lead_picture(lines: Sequence[Line], title: str, *, floor: float | None = None) -> str:
     """Draw lines over the leads.
 
     Args:
@@ -51,13 +49,13 @@ def lead_picture(lines: Sequence[Line], title: str, *, floor: float | None = Non
     return _picture("leads", title, [*frame.heights(), *_leads(frame)], _lines(frame, lines))
 
 
-def _picture(kind: str, title: str, *layers: Sequence[str] | Iterator[str]) -> Markup:
+def _picture(kind: str, title: str, *layers: Sequence[str] | Iterator[str]) -> str:
     head = (
         f'<svg class="picture {kind}" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
         f'aria-label="{escape(title)}" data-top="{TOP}">'
     )
-    # Every text in it has been escaped where it was put in.
-    return Markup("\n".join([head, *(part for layer in layers for part in layer), "</svg>"]))  # noqa: S704
+    # Every text in it has been escaped where it was put in: templates take it as it is.
+    return "\n".join([head, *(part for layer in layers for part in layer), "</svg>"])
 
 
 def _future(frame: Frame, fan: Fan) -> Iterator[str]:

@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from markupsafe import Markup
-
 from forecasting.errors import GatecastError, NoChampion
 from forecasting.stores.stations import StationRecord
 from serving.answers import forecast_answer
@@ -15,7 +13,7 @@ from serving.living import LivingParts
 from serving.refusals import StationUnobserved
 from serving.runtime import Forecaster
 from serving.selection import require_targets
-from serving.web.evidence import MOST_EVENTS, Event, Skill, events_of, skill_of
+from serving.web.evidence import Record, Skill, record_of, skill_of
 from serving.web.pictures import fan_picture
 from serving.web.vega import fan_specification
 from serving.web.words import day, places_of, spoken
@@ -62,10 +60,10 @@ class StationPage:
     forecaster: Forecaster | None
     why: str | None
     fan: Fan
-    picture: Markup
+    picture: str
     specification: dict[str, Any]
     places: int
-    events: Sequence[Event]
+    history: Record
     skill: Skill | None
 
     @property
@@ -106,11 +104,6 @@ class StationPage:
         """The labels of the drawn steps whose value the data checks refused."""
         return [label for label, _ in self.fan.observed if label in self.fan.quarantined]
 
-    @property
-    def shown_events(self) -> Sequence[Event]:
-        """The newest events of the model's history."""
-        return self.events[:MOST_EVENTS]
-
 
 def station_page(living: LivingParts, name: str, target: str | None) -> StationPage:
     """Look a station up and forecast one of its targets, the first one when None.
@@ -126,7 +119,8 @@ def station_page(living: LivingParts, name: str, target: str | None) -> StationP
     forecaster, answer, why = _forecast(living, record, wanted)
     fan = _fan(record, wanted, answer)
     model = record.card.model(wanted)
-    events = events_of(living.settings.root, model)
+    version = None if forecaster is None else forecaster.pointer.version
+    history = record_of(living.settings.root, model, version)
     said = spoken(wanted)
     return StationPage(
         record=record,
@@ -140,8 +134,8 @@ def station_page(living: LivingParts, name: str, target: str | None) -> StationP
         picture=fan_picture(fan, _title(record, fan, said, unit)),
         specification=fan_specification(fan, said, unit),
         places=_places(fan),
-        events=events,
-        skill=None if forecaster is None else skill_of(events, forecaster.pointer.version, unit),
+        history=history,
+        skill=skill_of(history, unit),
     )
 
 
