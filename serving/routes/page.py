@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 
 from forecasting.errors import GatecastError
 from serving.living import Body, Living, LivingParts
-from serving.problems import status_of
+from serving.problems import headers_of, status_of
 from serving.refusals import RequestRefused
 from serving.routes.text import write_whole
 from serving.text_schemas import LENGTH, PROMPT_CHARACTERS
@@ -43,10 +43,9 @@ class PageRoute(APIRoute):
                 detail = "the address's parameters are not valid"
                 return pages.problem(request, 422, RequestRefused.code, detail)
             except GatecastError as error:
-                status = status_of(error)
-                if status == 500:
+                if status_of(error) == 500:
                     raise
-                return pages.problem(request, status, error.code, str(error))
+                return pages.refusal(request, error)
 
         return answer
 
@@ -61,7 +60,7 @@ def pages_of(request: Request) -> Pages:
 
 
 @router.get("/")
-def show_first(
+async def show_first(
     request: Request,
     living: Living,
     station: Annotated[str | None, Query(min_length=1, max_length=64)] = None,
@@ -73,13 +72,15 @@ def show_first(
     first = first_station(living)
     if first is None:
         return pages_of(request).answer(request, "empty", texts=corpora(living))
-    return _show(request, living, first, None)
+    return await _show(request, living, first, None)
 
 
 @router.get("/stations/{name}")
-def show_station(request: Request, name: str, living: Living, target: Target = None) -> Response:
+async def show_station(
+    request: Request, name: str, living: Living, target: Target = None
+) -> Response:
     """Show a station's forecast, its model, how good it is and what was decided about it."""
-    return _show(request, living, name, target)
+    return await _show(request, living, name, target)
 
 
 @router.get("/stations/{name}/data")
@@ -128,11 +129,17 @@ def corpora(living: LivingParts) -> list[str]:
     return [name.removeprefix(PREFIX) for name in living.texts.models]
 
 
-def _show(request: Request, living: LivingParts, name: str, target: str | None) -> Response:
-    page = station_page(living, name, target)
-    return pages_of(request).answer(
-        request, "station", page=page, stations=neighbours(living), texts=corpora(living)
-    )
+async def _show(request: Request, living: LivingParts, name: str, target: str | None) -> Response:
+    """Forecast and render in a place at the forecasts' desk, like the API's own answers."""
+
+    def show() -> Response:
+        page = station_page(living, name, target)
+        return pages_of(request).answer(
+            request, "station", page=page, stations=neighbours(living), texts=corpora(living)
+        )
+
+    with living.forecasts.taken():
+        return await living.bench.do(show)
 
 
 def _playground(
@@ -144,7 +151,7 @@ def _playground(
     error: GatecastError | None = None,
 ) -> Response:
     models: list[TextModel] = [living.texts.of(name) for name in living.texts.models]
-    return pages_of(request).answer(
+    answer = pages_of(request).answer(
         request,
         "playground",
         status=200 if error is None else status_of(error),
@@ -158,3 +165,5 @@ def _playground(
                 for each in models},
         texts=corpora(living),
     )  # fmt: skip
+    answer.headers.update({} if error is None else headers_of(error))
+    return answer

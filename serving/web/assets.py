@@ -44,12 +44,7 @@ def own_assets() -> dict[str, Asset]:
 
 def asset_answer(asset: Asset, if_none_match: str) -> Response:
     """Return a file, or 304 where the client has these very bytes."""
-    headers = {
-        "ETag": asset.etag,
-        "Cache-Control": FOREVER,
-        "X-Content-Type-Options": "nosniff",
-        "Cross-Origin-Resource-Policy": "same-origin",
-    }
+    headers = {"ETag": asset.etag, "Cache-Control": FOREVER}
     if if_none_match == "*" or asset.etag in if_none_match.replace("W/", ""):
         return Response(status_code=304, headers=headers)
     return Response(asset.content, media_type=asset.kind, headers=headers)

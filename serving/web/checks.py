@@ -3,16 +3,20 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
 from forecasting.errors import GatecastError
-from forecasting.stores.admitted import read_verdict
+from forecasting.stores.admitted import VERDICT, admitted_folder, read_verdict
 from forecasting.stores.stations import StationRecord
 from serving.selection import require_targets
 
 #: Most findings that a page lists; the verdict's own file holds them all.
 MOST_FINDINGS: Final = 300
+
+#: Under which name the number of all findings is kept beside those that are listed.
+TOTAL: Final = "all_findings"
 
 #: Findings that are told and change nothing; every other took a row or a cell out.
 NOTES: Final = frozenset({"ROW_REPEATED", "ORDER_RESTORED", "DAYS_MISSING"})
@@ -83,6 +87,7 @@ def checks_page(root: Path, record: StationRecord, target: str | None) -> Checks
     require_targets(record, (wanted,), "target")
     digest, verdict = _verdict(root, record, wanted)
     findings = _objects(verdict.get("reasons"))
+    total = verdict.get(TOTAL, 0)
     counted = ("accepted", "quarantined", "missing_days")
     return ChecksPage(
         record=record,
@@ -90,8 +95,8 @@ def checks_page(root: Path, record: StationRecord, target: str | None) -> Checks
         data_sha256=digest,
         step=_text(verdict.get("step"), "day"),
         counts={name: int(verdict[name]) for name in counted if isinstance(verdict.get(name), int)},
-        findings=[_finding(each) for each in findings[:MOST_FINDINGS]],
-        total=len(findings),
+        findings=[_finding(each) for each in findings],
+        total=total,
         expectations=[_expectation(each) for each in _objects(verdict.get("expectations"))],
         files=[str(each) for each in verdict.get("files_sha256") or ()],
     )
@@ -99,12 +104,23 @@ def checks_page(root: Path, record: StationRecord, target: str | None) -> Checks
 
 def _verdict(root: Path, record: StationRecord, target: str) -> tuple[str | None, dict[str, Any]]:
     """Return the data version and the verdict on it; an empty one where none is kept."""
-    digest = None
     try:
         digest = record.data_of(target)
-        return digest, read_verdict(root, digest)
+        status = (admitted_folder(root, digest) / VERDICT).stat()
     except (GatecastError, OSError):
-        return digest, {}
+        return record.recent.series.get(target), {}
+    return digest, _kept(root, digest, (status.st_ino, status.st_mtime_ns, status.st_size))
+
+
+@lru_cache(maxsize=32)
+def _kept(root: Path, digest: str, _: object) -> dict[str, Any]:
+    """Return a verdict with its first findings and their number; read once while it is the same."""
+    try:
+        verdict = read_verdict(root, digest)
+    except (GatecastError, OSError):
+        return {}
+    findings = _objects(verdict.get("reasons"))
+    return {**verdict, "reasons": findings[:MOST_FINDINGS], TOTAL: len(findings)}
 
 
 def _objects(content: object) -> list[dict[str, Any]]:

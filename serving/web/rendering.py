@@ -9,6 +9,8 @@ from fastapi import Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
 
+from forecasting.errors import GatecastError
+from serving.problems import headers_of, status_of
 from serving.settings import ServingSettings
 from serving.web import words
 from serving.web.assets import Asset, own_assets
@@ -21,12 +23,10 @@ POLICY: Final = (
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 
+#: Beside what every answer has. A page says what is live now: asked for again each time.
 HEADERS: Final = {
     "Content-Security-Policy": POLICY,
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
-    # A page says what is live now: asked for again each time, kept by nobody between.
     "Cache-Control": "no-store",
 }
 
@@ -78,8 +78,14 @@ class Pages:
         )
         return HTMLResponse(page, status, headers=HEADERS)
 
+    def refusal(self, request: Request, error: GatecastError) -> Response:
+        """Render a refusal as a page, with the status and the headers that the API gives it."""
+        answer = self.problem(request, status_of(error), error.code, str(error))
+        answer.headers.update(headers_of(error))
+        return answer
+
     def problem(self, request: Request, status: int, code: str, detail: str) -> Response:
-        """Render a refusal as a small page: what is wrong, its code and the request's id."""
+        """Render a small page: what is wrong, its code and the request's id."""
         title = HTTPStatus(status).phrase.capitalize()
         return self.answer(request, "problem", status=status, title=title, code=code, detail=detail)
 

@@ -122,7 +122,7 @@ def browsed_home(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def address(browsed_home, tmp_path_factory):
+def address(chromium, browsed_home, tmp_path_factory):  # noqa: ARG001 - skips first
     """The address of a live server that has its chart library."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

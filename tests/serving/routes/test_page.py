@@ -1,5 +1,6 @@
 """The pages as HTTP answers: what is on them, what they forbid themselves, how they refuse."""
 
+import json
 import re
 from dataclasses import replace
 
@@ -8,6 +9,7 @@ import pytest
 from forecasting.stores.decisions import DecisionEntry, append_decision
 from forecasting.stores.published import pointer_path
 from forecasting.stores.stations import write_station
+from serving.web.checks import MOST_FINDINGS
 from serving.web.rendering import Pages
 
 HTML = {"accept": "text/html"}
@@ -239,3 +241,36 @@ def test_a_champion_that_is_withdrawn_leaves_the_page_with_what_was_observed(hom
 
     assert "No model has been promoted for it yet." in page
     assert numbers(page) == []
+
+
+def test_a_full_forecasts_desk_is_a_page_that_says_when_to_come_back(client, show):
+    desk = client.app.state.parts.forecasts
+    places = range(client.app.state.parts.settings.forecast_places)
+    for _ in places:
+        desk.enter()
+    answer = show("/stations/seattle")
+    for _ in places:
+        desk.leave()
+
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+    assert answer.headers["content-type"].startswith("text/html")
+    assert show("/stations/seattle").status_code == 200
+
+
+def test_no_header_is_said_twice(show):
+    for path in ("/", "/stations/nowhere"):
+        names = [name.lower() for name, _ in show(path).headers.multi_items()]
+        assert len(names) == len(set(names))
+
+
+def test_of_many_findings_the_first_are_listed_and_all_are_counted(home, record, show):
+    folder = home / "admitted" / record.recent.data_sha256
+    folder.mkdir(parents=True)
+    found = {"code": "JUMP", "date": "2015-12-01", "found": "9", "expected": "1", "variable": "x"}
+    verdict = {"accepted": 5, "reasons": [found] * (MOST_FINDINGS + 7)}
+    (folder / "verdict.json").write_text(json.dumps(verdict))
+
+    page = show("/stations/seattle/data").text
+
+    assert page.count("<code>JUMP</code>") == MOST_FINDINGS
+    assert f"The first {MOST_FINDINGS} of {MOST_FINDINGS + 7} are shown" in page
