@@ -54,6 +54,14 @@ def test_nothing_is_wider_than_a_narrow_screen(visit, address):
         assert drawn(page).evaluate("() => document.documentElement.scrollWidth") <= 320, path
 
 
+def test_nothing_is_wider_than_a_sheet_of_paper(visit):
+    page = drawn(visit("/stations/seattle", viewport={"width": 700, "height": 900}))
+
+    page.emulate_media(media="print")
+
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= 700
+
+
 def test_the_keyboard_reaches_the_content_the_pages_and_the_picker_in_this_order(visit):
     page = visit("/stations/seattle")
 
