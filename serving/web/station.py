@@ -1,22 +1,22 @@
 """Put together what a station's page shows: the forecast, its model, its evidence, its history."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from forecasting.errors import GatecastError, NoChampion
 from forecasting.stores.stations import StationRecord
-from serving.answers import forecast_answer
-from serving.chart import Fan, Interval, fan_of
-from serving.history import DAY_SECONDS, recent_history
+from serving.chart import Fan, Interval, Observed, fan_of
+from serving.history import DAY_SECONDS, label_of, seconds_of_label
 from serving.living import LivingParts
-from serving.refusals import StationUnobserved
 from serving.runtime import Forecaster
-from serving.selection import require_targets
+from serving.selection import Selection, require_targets
 from serving.web.evidence import Record, Skill, record_of, skill_of
 from serving.web.pictures import fan_picture
 from serving.web.vega import fan_specification
 from serving.web.words import day, places_of, spoken
+from serving.wishes import Wish
 
 #: Steps observed that are drawn before the forecast: 120 days, or a week of hours.
 DAYS_DRAWN, HOURS_DRAWN = 120, 168
@@ -47,9 +47,9 @@ class Headline:
 
 @dataclass(frozen=True, kw_only=True)
 class StationPage:
-    """All that the template of a station needs; without a champion there is no forecast.
+    """All that the template of a station needs.
 
-    `why` says in words why there is none.
+    `why` says in words why no model answers; there may be a climatology in its place, or none.
     """
 
     record: StationRecord
@@ -116,7 +116,8 @@ def station_page(living: LivingParts, name: str, target: str | None) -> StationP
     wanted = record.card.target if target is None else target
     require_targets(record, (wanted,), "target")
     unit = {each.name: each.unit for each in record.card.variables}.get(wanted, "")
-    forecaster, answer, why = _forecast(living, record, wanted)
+    forecaster = _champion(living, record, wanted)
+    answer, why = _forecast(living, record, wanted)
     fan = _fan(record, wanted, answer)
     model = record.card.model(wanted)
     version = None if forecaster is None else forecaster.pointer.version
@@ -139,33 +140,64 @@ def station_page(living: LivingParts, name: str, target: str | None) -> StationP
     )
 
 
+def _champion(living: LivingParts, record: StationRecord, target: str) -> Forecaster | None:
+    try:
+        return living.answers.live.champion(record, target)
+    except NoChampion:
+        return None
+
+
 def _forecast(
     living: LivingParts, record: StationRecord, target: str
-) -> tuple[Forecaster | None, dict[str, Any] | None, str | None]:
-    """Return the champion and its forecast, or why there is none."""
+) -> tuple[dict[str, Any] | None, str | None]:
+    """Return what the API answers, with its climatology where no model can; and why that is so."""
+    word = "daily" if record.card.step_seconds >= DAY_SECONDS else "hourly"
+    selection = Selection(word=word, targets=(target,))
+    wishes = (Wish(station=record.card.name, selection=selection, fallback=True),)
     try:
-        forecaster = living.answers.champion(record, target)
-    except NoChampion:
-        return None, None, "No model has been promoted for it yet."
-    try:
-        history = recent_history(record, forecaster.card)
-        return forecaster, forecast_answer(record, forecaster, history), None
-    except StationUnobserved as error:
-        return forecaster, None, f"There is no forecast: {error}."
+        kept = living.answers.kept(wishes) or living.answers.compute(wishes)
     except GatecastError as error:
-        return forecaster, None, f"The model gives no forecast now ({error.code})."
+        # Where not even a climatology is kept, the reason is what a model lacked.
+        reason = error.__cause__ if isinstance(error.__cause__, GatecastError) else error
+        return None, _why(reason.code, str(reason))
+    answer: dict[str, Any] = json.loads(kept.body)
+    fallback = answer.get("fallback")
+    if fallback is None:
+        return answer, None
+    why = _why(fallback["reason"], fallback["detail"])
+    return answer, f"{why} Shown is what is usual at this time of year."
+
+
+def _why(code: str, detail: str) -> str:
+    if code == NoChampion.code:
+        return "No model has been promoted for it yet."
+    return f"There is no forecast from its model: {detail} ({code})."
 
 
 def _fan(record: StationRecord, target: str, answer: dict[str, Any] | None) -> Fan:
-    recent = record.recent
-    steps = DAYS_DRAWN if record.card.step_seconds >= DAY_SECONDS else HOURS_DRAWN
-    values = recent.values.get(target, (None,) * len(recent.time))
-    observed = list(zip(recent.time, values, strict=True))[-steps:]
-    quarantined = frozenset(recent.quarantined.get(target, ()))
+    observed = _observed(record, target, None if answer is None else answer["origin"])
+    quarantined = frozenset(record.recent.quarantined.get(target, ()))
     if answer is None:
         return Fan(observed=observed, quarantined=quarantined)
     fan = fan_of(answer, observed, quarantined)
     return replace(fan, intervals=_chosen(fan.intervals))
+
+
+def _observed(record: StationRecord, target: str, origin: str | None) -> Observed:
+    """Return the last steps up to the origin, which lies behind old days for a climatology."""
+    recent, length = record.recent, record.card.step_seconds
+    if not recent.time:
+        return []
+    values = recent.values.get(target, (None,) * len(recent.time))
+    places = [seconds_of_label(label) for label in recent.time]
+    known = dict(zip(places, zip(recent.time, values, strict=True), strict=True))
+    last = places[-1] if origin is None else seconds_of_label(origin)
+    first = last - ((DAYS_DRAWN if length >= DAY_SECONDS else HOURS_DRAWN) - 1) * length
+    return [
+        known.get(place, (label_of(place, length), None))
+        for place in range(first, last + 1, length)
+        if place >= places[0]
+    ]
 
 
 def _chosen(intervals: Sequence[Interval]) -> Sequence[Interval]:

@@ -121,7 +121,7 @@ def test_a_champion_whose_days_are_not_enough_shows_the_days_and_says_why(
 
     page = show("/stations/seattle").text
 
-    assert "There is no forecast: too few days are kept of the station" in page
+    assert "There is no forecast from its model: too few" in page
     assert "climate-seattle" in page
 
 
