@@ -1,7 +1,6 @@
 """Keep admitted series under their own SHA-256, each bound to the verdict that let it in."""
 
 import io
-import json
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,8 @@ import numpy as np
 from data_checks.verdict import Admission
 from forecasting.climate.series import ClimateSeries, Station, Variable
 from forecasting.errors import DataRefused, DataUnchecked, SeriesInvalid
+from forecasting.stores.admitted import SERIES, VERDICT, admitted_folder, read_verdict
 from forecasting.stores.files import write_bytes, write_json
-
-SERIES = "series.npz"
-VERDICT = "verdict.json"
-DIGEST_LENGTH = 64
 
 #: What reading a damaged archive, or a verdict with other keys, may raise.
 UNREADABLE = (ValueError, TypeError, KeyError, OSError, EOFError, BadZipFile, SeriesInvalid)
@@ -36,7 +32,7 @@ def save_admission(root: Path, admission: Admission) -> Path:
         raise DataRefused(
             f"{admission.dataset} was refused", expected="an accepted batch", found=admission.report
         )
-    folder = root / "admitted" / admission.data_sha256
+    folder = admitted_folder(root, admission.data_sha256)
     content = io.BytesIO()
     np.savez_compressed(content, allow_pickle=False, values=series.values)
     write_bytes(folder / SERIES, content.getvalue())
@@ -55,16 +51,11 @@ def load_admitted(root: Path, data_sha256: str) -> ClimateSeries:
         DataUnchecked: no accepting verdict is bound to that SHA-256, or the stored values
             are not the ones that it names.
     """
-    folder = root / "admitted" / _digest(data_sha256)
+    verdict = read_verdict(root, data_sha256)
     try:
-        verdict: dict[str, Any] = json.loads((folder / VERDICT).read_bytes())
-        content = (folder / SERIES).read_bytes()
+        content = (admitted_folder(root, data_sha256) / SERIES).read_bytes()
     except FileNotFoundError as error:
-        raise DataUnchecked(
-            "the data has no verdict", expected=f"a verdict for {data_sha256}", found="none"
-        ) from error
-    except ValueError as error:
-        raise DataUnchecked("the verdict cannot be read", found=error) from error
+        raise DataUnchecked("the verdict's data is gone", expected=SERIES, found="none") from error
     if verdict.get("verdict") != "accepted" or verdict.get("data_sha256") != data_sha256:
         found = f"{verdict.get('verdict')} for {verdict.get('data_sha256')}"
         raise DataUnchecked(
@@ -83,12 +74,6 @@ def _verified(verdict: dict[str, Any], content: bytes, data_sha256: str) -> Clim
             "the admitted data was changed", expected=data_sha256, found=series.sha256
         )
     return series
-
-
-def _digest(text: str) -> str:
-    if len(text) != DIGEST_LENGTH or set(text) - set("0123456789abcdef"):
-        raise DataUnchecked("not a data version", expected="64 hexadecimal digits", found=text[:80])
-    return text
 
 
 def _head(series: ClimateSeries) -> dict[str, object]:

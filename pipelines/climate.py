@@ -14,7 +14,7 @@ from forecasting.climate.pooling import GLOBAL
 from forecasting.climate.recipe import SEED, recipe_of
 from forecasting.errors import GatecastError, SourceUnavailable
 from forecasting.settings import load_settings
-from pipelines import admitting, explaining, judging, promotion, recording, refitting
+from pipelines import admitting, chronicle, explaining, judging, promotion, recording, refitting
 from pipelines.catalogue import find_dataset, part_names
 from pipelines.courses import Course, Outcome, Shared, courses, outcome, to_pool
 from pipelines.fitting import FittingFailed, fit_beside
@@ -126,6 +126,7 @@ def promote(folder: str, version: int | None, run_id: str) -> dict[str, Any]:
     judgement = judging.read_judgement(path)
     decision = promotion.decide(settings, path, judgement, version)
     recording.log_decision(settings, run_id, decision)
+    chronicle.keep(settings, decision, run_id, chronicle.judged_as(path, judgement))
     if decision.promoted:
         explaining.log_candidate(settings, run_id, path, judgement)
     create_markdown_artifact(

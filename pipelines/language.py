@@ -95,6 +95,7 @@ def promote(folder: str, version: int | None, run_id: str) -> dict[str, Any]:
     judgement = judgements.read_judgement(path)
     decision = promotion.decide_text(settings, path, judgement, version)
     recording.log_text_decision(settings, run_id, decision)
+    recording.keep_text_decision(settings, run_id, decision)
     create_markdown_artifact(
         key=f"decision-{decision.model}".replace("_", "-"),
         markdown=recording.decision_markdown(judgement, decision),

@@ -15,6 +15,7 @@ from forecasting.stores.published import GRAPH, read_card
 from forecasting.stores.registry.versions import Version, fetch
 from forecasting.stores.stations import climate_model, read_station
 from forecasting.training.machine import one_thread
+from pipelines import chronicle
 from pipelines.explaining import log_explanation
 from pipelines.judging import judge_against_champion
 from pipelines.promotion import Decision, promote_version, tag_decision
@@ -64,7 +65,8 @@ def promote_again(
     )
     if verdict.promoted:
         promote_version(settings, version, verdict, champion)
-    _record(client, version, verdict)
+    decision = _record(client, version, verdict)
+    chronicle.keep(settings, decision, version.run_id, chronicle.carded_as(card, champion))
     if verdict.promoted:
         log_explanation(settings, version.run_id, files, series)
     return {
@@ -76,7 +78,7 @@ def promote_again(
     }
 
 
-def _record(client: MlflowClient, version: Version, verdict: Verdict) -> None:
+def _record(client: MlflowClient, version: Version, verdict: Verdict) -> Decision:
     """Write the newer verdict where the first one stands: the version's tags and its run."""
     decision = Decision(
         model=version.model,
@@ -86,3 +88,4 @@ def _record(client: MlflowClient, version: Version, verdict: Verdict) -> None:
     )
     tag_decision(client, decision)
     log_verdict(client, version.run_id, verdict)
+    return decision

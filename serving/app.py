@@ -14,8 +14,9 @@ from serving.living import LivingParts
 from serving.logs import JsonLines, log_as_json
 from serving.problems import install_problems
 from serving.protocol import TimedProtocol
-from serving.routes import batch, forecast, health, hooks, inference, metrics, models, text
+from serving.routes import batch, forecast, health, hooks, inference, metrics, models, page, text
 from serving.settings import ServingSettings, load_serving_settings
+from serving.web.rendering import Pages
 
 #: FastAPI can send traces, metrics and errors elsewhere, switched on by an environment variable.
 #: This program sends nothing unless its own setting says so; the bare hooks cost time on every
@@ -69,9 +70,10 @@ def create_app(settings: ServingSettings | None = None, lines: JsonLines | None 
         swagger_ui_parameters={"validatorUrl": None},
     )
     app.state.parts, app.state.lines = parts, lines
+    app.state.pages = Pages(settings)
     app.add_middleware(Front, parts=parts, lines=lines if settings.access_log else None)
     install_problems(app)
-    for routes in (forecast, batch, models, inference, text, health, metrics, hooks):
+    for routes in (forecast, batch, models, inference, text, health, metrics, hooks, page):
         app.include_router(routes.router)
     return app
 

@@ -147,11 +147,11 @@ def answer_error(request: Request, error: Exception) -> Response:
         logger.warning("request %s: %s %s", request.state.request_id, error.code, error)
     faults = error.faults if isinstance(error, RequestRefused) else ()
     answer = problem(request, status=status, code=error.code, detail=str(error), faults=faults)
-    answer.headers.update(_headers_of(error))
+    answer.headers.update(headers_of(error))
     return answer
 
 
-def _headers_of(error: GatecastError) -> dict[str, str]:
+def headers_of(error: GatecastError) -> dict[str, str]:
     """Return what a refusal says beside its body: when to come back, or how to be let in."""
     if isinstance(error, Overloaded | WorkTimeout):
         return {"Retry-After": str(RETRY_SECONDS)}

@@ -75,6 +75,14 @@ class ServingSettings(Settings):
     text_places: int = Field(
         4, ge=1, le=64, description="texts that are written or scored at a time"
     )
+    mlflow_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s]+$",
+        description="address of MLflow's own pages, which the page links to",
+    )
+    rich_charts: bool = Field(
+        default=True, description="have Vega-Lite written once, for charts that answer the pointer"
+    )
     heal: bool = Field(
         default=True, description="reconcile the pointers with the registry when it has changed"
     )

@@ -1,11 +1,13 @@
 """Record what the language flow did: the MLflow run, Prefect's artifacts, the command's answer."""
 
+import getpass
 from pathlib import Path
 from typing import Any
 
 from data_checks.texts import TextAdmission
 from forecasting.language.scoring import spoken
 from forecasting.settings import Settings
+from forecasting.stores.decisions import DecisionEntry, append_decision
 from forecasting.stores.registry.versions import connect, store_errors
 from pipelines import tracking
 from pipelines.texts.describing import (
@@ -100,6 +102,19 @@ def log_text_decision(settings: Settings, run_id: str, decision: TextDecision) -
     tracking.set_tags(client, run_id, tags)
     with store_errors():
         client.log_dict(run_id, worded(decision.verdict.to_json()), VERDICT)
+
+
+def keep_text_decision(settings: Settings, run_id: str, decision: TextDecision) -> None:
+    """Append the decision, whose sentence holds its numbers, to the log that the API reads."""
+    entry = DecisionEntry(
+        model=decision.model,
+        version=decision.version,
+        run_id=run_id,
+        promoted=decision.promoted,
+        sentence=decision.verdict.sentence,
+        who=getpass.getuser(),
+    )
+    append_decision(settings.root, entry)
 
 
 def decision_markdown(judgement: TextJudgement, decision: TextDecision) -> str:

@@ -16,6 +16,7 @@ from forecasting.stores.registry.versions import Version, fetch
 from pipelines.texts.judgement import worded
 from pipelines.texts.judging import Heard, evidence_of, version_losses
 from pipelines.texts.promotion import TextDecision, move_of, smoke_test, tag_text_decision
+from pipelines.texts.recording import keep_text_decision
 
 
 def promote_text_again(
@@ -39,15 +40,14 @@ def promote_text_again(
     if verdict.promoted:
         move = move_of(version.model, version.version, champion, verdict.sentence)
         promote(client, settings, move, smoke_test)
-    tag_text_decision(
-        client,
-        TextDecision(
-            model=version.model,
-            version=version.version,
-            promoted=verdict.promoted,
-            verdict=verdict,
-        ),
+    decision = TextDecision(
+        model=version.model,
+        version=version.version,
+        promoted=verdict.promoted,
+        verdict=verdict,
     )
+    tag_text_decision(client, decision)
+    keep_text_decision(settings, version.run_id, decision)
     return {
         "model": version.model,
         "version": version.version,

@@ -50,16 +50,35 @@ def _posted(model: type[TextBody] | type[ScoreBody]) -> dict[str, Any]:
 async def create_text(body: Body, request: Request, living: Living) -> Response:
     """Write a prompt on; with `Accept: text/event-stream`, piece by piece as it is written."""
     asked = read_text_body(body)
+    if EVENTS in request.headers.get("accept", ""):
+        model, _, pieces = _begun(asked, living)
+        living.desk.enter()
+        return _TimedEvents(model, pieces, living)
+    model, prompt, text = await write_whole(asked, living)
+    return Response(encode(text_answer(model, prompt, text)), media_type="application/json")
+
+
+async def write_whole(asked: TextBody, living: LivingParts) -> tuple[TextModel, str, str]:
+    """Write a prompt on at the desk; returns who wrote, the prompt as it was read, and the text.
+
+    Raises:
+        NoChampion: the corpus has no model.
+        Overloaded: no place is free.
+        TextTimeout: there was no time left.
+        ModelOutputInvalid: the graph failed.
+    """
+    model, prompt, pieces = _begun(asked, living)
+    with living.desk.taken():
+        text = await run_in_threadpool("".join, pieces)
+    return model, prompt, text
+
+
+def _begun(asked: TextBody, living: LivingParts) -> tuple[TextModel, str, Iterator[str]]:
+    """Return who will write, the prompt as it is read, and the pieces, of which none is written."""
     model = living.texts.of(text_model_name(asked.model))
     prompt = model.read(asked.prompt)
     deadline = Deadline.after(living.settings.text_seconds)
-    pieces = model.write(prompt, asked.length, asked.sampling, deadline)
-    if EVENTS in request.headers.get("accept", ""):
-        living.desk.enter()
-        return _TimedEvents(model, pieces, living)
-    with living.desk.taken():
-        text = await run_in_threadpool("".join, pieces)
-    return Response(encode(text_answer(model, prompt, text)), media_type="application/json")
+    return model, prompt, model.write(prompt, asked.length, asked.sampling, deadline)
 
 
 @router.post(

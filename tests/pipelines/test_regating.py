@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 
 from forecasting.errors import DataUnchecked, PromotionRefused
+from forecasting.stores.decisions import read_decisions
 from forecasting.stores.published import read_pointer
 from forecasting.stores.registry.aliases import alias_of
 from forecasting.stores.registry.versions import connect, resolve
@@ -92,3 +93,16 @@ def test_the_newer_verdict_stands_where_the_first_one_stood(again, version, clie
     assert kept["sentence"] == refused["verdict"]["sentence"]
     assert kept["evidence"]["duel"]["champion"]["mean_mae"] < 0.7
     assert resolve(client, f"{MODEL}/1").tags["promoted"] == "true"
+
+
+def test_each_run_of_the_gate_leaves_its_decision_where_the_page_reads_it(known, again, version):
+    better, worse = again(version(wrong_by=0.2)), again(version(wrong_by=0.5))
+
+    refused, promoted = read_decisions(known.settings.root, MODEL)
+    assert (refused.promoted, promoted.promoted) == (False, True)
+    assert (refused.sentence, promoted.sentence) == (
+        worse["verdict"]["sentence"],
+        better["verdict"]["sentence"],
+    )
+    assert (refused.version, refused.judged_against, promoted.version) == (2, 1, 1)
+    assert list(promoted.candidate.mae_by_lead) == better["metrics"]["mae_by_lead"]

@@ -233,7 +233,9 @@ def promote(home, version_files) -> Callable[..., Pointer]:
 
 @pytest.fixture
 def settings(home) -> ServingSettings:
-    return ServingSettings(home=home, poll_seconds=0.02, heal=False, hosts=("testserver",))
+    return ServingSettings(
+        home=home, poll_seconds=0.02, heal=False, rich_charts=False, hosts=("testserver",)
+    )
 
 
 @pytest.fixture

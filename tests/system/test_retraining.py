@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from forecasting.stores.decisions import read_decisions
+
 pytestmark = pytest.mark.system
 
 RIVALS = {"persistence", "climatology", "damped_anomaly_persistence"}
@@ -35,6 +37,18 @@ def test_a_promoted_version_beats_two_rivals_by_more_than_luck_and_loses_to_none
         best = min(rival["mean_mae"] for rival in metrics["rivals"].values())
         assert metrics["mean_mae"] <= 1.02 * best
     assert 0 <= metrics["skill_horizon"] <= 7
+
+
+def test_the_decision_is_left_with_its_evidence_where_the_page_reads_it(retrained):
+    said = retrained.said.json()
+
+    kept = read_decisions(retrained.run.home, "climate-seattle")[-1]
+
+    assert (kept.run_id, kept.version) == (said["run_id"], said["version"])
+    assert kept.sentence == said["verdict"]["sentence"]
+    assert list(kept.candidate.mae_by_lead) == said["metrics"]["mae_by_lead"]
+    assert set(kept.rivals) == set(said["metrics"]["rivals"])
+    assert kept.preset == "quick"
 
 
 def test_everything_is_written_under_the_home_folder(retrained):

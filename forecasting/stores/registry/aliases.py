@@ -17,6 +17,7 @@ from mlflow.exceptions import MlflowException
 
 from forecasting.errors import AlreadyRunning, GatecastError, ManifestMismatch, NoChampion
 from forecasting.settings import Settings
+from forecasting.stores.decisions import moves_path
 from forecasting.stores.files import safe_name
 from forecasting.stores.published import (
     SERVED_ALIAS,
@@ -212,7 +213,7 @@ def _publish(
 
 def record(root: Path, move: Move, *, before: int | None) -> None:
     """Append one line to the promotion log; each line carries the digest of the one before."""
-    path = root / "promotions.jsonl"
+    path = moves_path(root)
     with FileLock(root / "locks" / "promotions.lock", timeout=LOCK_WAIT):
         content = path.read_bytes() if path.exists() else b""
         lines = content.splitlines()
@@ -235,7 +236,7 @@ def record(root: Path, move: Move, *, before: int | None) -> None:
 
 def read_log(root: Path) -> list[dict[str, Any]]:
     """Return the promotion log, oldest first; a line that a killed process left is left out."""
-    path = root / "promotions.jsonl"
+    path = moves_path(root)
     entries = []
     for line in path.read_bytes().splitlines() if path.exists() else []:
         with suppress(ValueError):

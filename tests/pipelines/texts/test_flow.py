@@ -11,6 +11,7 @@ import pytest
 from forecasting.errors import GatecastError, ModelInvalid, NoChampion
 from forecasting.language.vocabulary import Vocabulary
 from forecasting.settings import load_settings
+from forecasting.stores.decisions import read_decisions
 from forecasting.stores.published import read_pointer, read_text_card, version_folder
 from forecasting.stores.registry.aliases import CHALLENGER, CHAMPION, alias_of
 from forecasting.stores.registry.versions import connect, resolve
@@ -82,6 +83,8 @@ def test_a_tiny_corpus_goes_from_its_file_to_a_served_champion(settings, declare
     with pytest.raises(NoChampion):
         rollback("language-words")
     check_the_gate_again(capsys)
+    kept = [each.promoted for each in read_decisions(settings.root, "language-words")]
+    assert kept == [False, True, False, True]
 
 
 def check_the_gate_again(capsys):
