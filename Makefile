@@ -12,7 +12,7 @@ export DO_NOT_TRACK := true
 export GX_ANALYTICS_ENABLED := false
 export ORT_DISABLE_TELEMETRY := 1
 
-.PHONY: help setup run language serve test check lock rivals faults fuzz clean
+.PHONY: help setup run language serve test check lock rivals faults fuzz cases clean
 
 help: ## the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -63,10 +63,15 @@ $(RIVALS)/.installed: benchmarks/rivals.lock | setup
 faults: setup ## kills, corruption and races on purpose
 	$(BIN)/pytest -m faults --no-cov -n 0
 
+CASES ?= 500
 FUZZ_SECONDS ?= 300
 fuzz: setup ## look for input that breaks the CSV or the history parser, FUZZ_SECONDS each
 	$(BIN)/python -m tests.fuzz.explore csv $(FUZZ_SECONDS)
 	$(BIN)/python -m tests.fuzz.explore history $(FUZZ_SECONDS)
+
+cases: setup ## more than twenty thousand made-up requests against the live API, others each time
+	GATECAST_CASES=$(CASES) GATECAST_CASES_LEAST=20000 GATECAST_CASES_SEED=$${SEED:-$$(date +%s)} \
+	  $(BIN)/pytest -q -s -n 0 --no-cov --timeout=1800 tests/contracts/test_api_cases.py
 
 # torch is left out: pip chooses its build. What torch needs beside it is named here instead.
 TORCH_NEEDS := filelock fsspec jinja2 networkx setuptools sympy typing-extensions

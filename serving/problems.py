@@ -42,7 +42,7 @@ from serving.refusals import (
     StationUnobserved,
 )
 from serving.schemas import Problem, standalone_schema
-from serving.texts import TextTimeout
+from serving.texts import ModelUnknown, TextTimeout
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +62,7 @@ STATUS: Final[Mapping[type[BaseException], int]] = {
     Overloaded: 503,
     WorkTimeout: 503,
     TextTimeout: 503,
+    ModelUnknown: 404,
     StationUnknown: 404,
     NoChampion: 503,
     HookRefused: 401,
@@ -190,7 +191,16 @@ async def _answer_http(request: Request, error: Exception) -> Response:
     code = phrase.upper().replace(" ", "_").replace("-", "_")
     answer = problem(request, status=status, code=code, detail=phrase)
     answer.headers.update(getattr(error, "headers", None) or {})
+    if status == 405:
+        answer.headers["Allow"] = _allowed(request) or answer.headers.get("Allow", "")
     return answer
+
+
+def _allowed(request: Request) -> str:
+    """Return all methods of the path that was asked for: each of its routes knows only its own."""
+    template = getattr(request.scope.get("route"), "path", "")
+    methods = request.app.openapi()["paths"].get(template, {})
+    return ", ".join(sorted(method.upper() for method in methods))
 
 
 def _unknown(request: Request, error: Exception) -> Response:

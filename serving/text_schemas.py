@@ -33,7 +33,8 @@ class TextBody(BaseModel):
     ] = 1.0
     top_k: Annotated[int | None, Field(ge=1, le=1_000_000)] = None
     top_p: Annotated[float | None, Field(gt=0, le=1)] = None
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    # Whole numbers up to here are the same in every language's JSON.
+    seed: Annotated[int, Field(ge=0, le=2**53)] = 0
 
     @property
     def sampling(self) -> SamplingSpec:

@@ -9,7 +9,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from forecasting.errors import GatecastError, ManifestMismatch, ModelInvalid, ModelOutputInvalid
+from forecasting.errors import (
+    GatecastError,
+    ManifestMismatch,
+    ModelInvalid,
+    ModelOutputInvalid,
+    NoChampion,
+)
 from forecasting.language.preparation import Preparation, prepare
 from forecasting.language.reading import OPENING, TextGraph
 from forecasting.language.sampling import SamplingSpec, sampler
@@ -31,6 +37,12 @@ PREFIX: Final = "language-"
 
 #: Most characters of one piece of a text that is being written.
 PIECE: Final = 32
+
+
+class ModelUnknown(GatecastError):
+    """No language model of that name is live."""
+
+    code = "MODEL_UNKNOWN"
 
 
 class TextTimeout(GatecastError):
@@ -154,6 +166,18 @@ class TextChampions(LiveModels[TextModel]):
         self, root: Path, clock: Callable[[], float] = time.monotonic, cache: Path | None = None
     ) -> None:
         super().__init__(root, PREFIX, TextModel.load, clock, cache)
+
+    def of(self, model: str) -> TextModel:
+        """Return the live model.
+
+        Raises:
+            ModelUnknown: none of that name is live. There is no list of corpora beside the
+                models, so a name without one is nobody's.
+        """
+        try:
+            return super().of(model)
+        except NoChampion:
+            raise ModelUnknown("no such model is live here") from None
 
 
 def text_model_name(name: str) -> str:

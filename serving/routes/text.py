@@ -36,7 +36,7 @@ router = APIRouter(prefix="/v1", tags=["text"])
 
 EVENTS: Final = "text/event-stream"
 
-PROBLEMS = described(400, 413, 422, 503)
+PROBLEMS = described(400, 401, 403, 404, 408, 413, 422, 429, 503)
 
 
 def _posted(model: type[TextBody] | type[ScoreBody]) -> dict[str, Any]:
@@ -62,7 +62,7 @@ async def write_whole(asked: TextBody, living: LivingParts) -> tuple[TextModel, 
     """Write a prompt on at the desk; returns who wrote, the prompt as it was read, and the text.
 
     Raises:
-        NoChampion: the corpus has no model.
+        ModelUnknown: the corpus has no model.
         Overloaded: no place is free.
         TextTimeout: there was no time left.
         ModelOutputInvalid: the graph failed.

@@ -33,6 +33,7 @@ class LiveServer:
             **os.environ,
             "GATECAST_HOME": str(home),
             "GATECAST_POLL_SECONDS": "0.05",
+            "GATECAST_DRAIN_SECONDS": "0",
             "GATECAST_HEAL": "false",
             "PYTHONPATH": str(ROOT),
         }

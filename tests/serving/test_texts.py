@@ -6,7 +6,7 @@ from itertools import count
 import numpy as np
 import pytest
 
-from forecasting.errors import ManifestMismatch, ModelInvalid, ModelOutputInvalid, NoChampion
+from forecasting.errors import ManifestMismatch, ModelInvalid, ModelOutputInvalid
 from forecasting.language.sampling import SamplingSpec
 from forecasting.language.vocabulary import VOCABULARY as VOCABULARY_FILE
 from forecasting.language.vocabulary import Vocabulary
@@ -20,7 +20,7 @@ from forecasting.stores.published import (
     write_manifest,
 )
 from serving import texts as module
-from serving.texts import PIECE, Deadline, TextChampions, TextModel, TextTimeout
+from serving.texts import PIECE, Deadline, ModelUnknown, TextChampions, TextModel, TextTimeout
 from tests.serving.texts import VOCABULARY, WHOLE, publish_version, write_version
 
 GREEDY = SamplingSpec(temperature=0)
@@ -156,7 +156,7 @@ def test_champions_follow_the_language_models_and_leave_the_forecasters_alone(
     promote(1)
     champions = TextChampions(home)
     champions.refresh()
-    with pytest.raises(NoChampion):
+    with pytest.raises(ModelUnknown):
         champions.of("language-wells")
 
     publish_version(home, tmp_path)
