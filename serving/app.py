@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib.util import find_spec
 from typing import Final
 
 from fastapi import FastAPI
@@ -9,6 +10,7 @@ from fastapi.telemetry import TelemetryConfig
 from fastapi_offline import FastAPIOffline
 from starlette.concurrency import run_in_threadpool
 
+from forecasting.errors import SettingsInvalid
 from serving.front import Front
 from serving.living import LivingParts
 from serving.logs import JsonLines, log_as_json
@@ -58,6 +60,8 @@ def create_app(settings: ServingSettings | None = None, lines: JsonLines | None 
         SettingsInvalid: a setting has the wrong type or range.
     """
     settings = settings or load_serving_settings()
+    if settings.telemetry:
+        require_exporter()
     parts = LivingParts.of(settings)
     app = FastAPIOffline(
         title="Gatecast",
@@ -76,6 +80,20 @@ def create_app(settings: ServingSettings | None = None, lines: JsonLines | None 
     for routes in (forecast, batch, models, inference, text, health, metrics, hooks, page):
         app.include_router(routes.router)
     return app
+
+
+def require_exporter() -> None:
+    """Look whether traces can be sent, before anybody waits for one.
+
+    Raises:
+        SettingsInvalid: the extra is not installed.
+    """
+    try:
+        found = find_spec("opentelemetry.exporter.otlp.proto.http")
+    except ModuleNotFoundError:
+        found = None
+    if found is None:
+        raise SettingsInvalid("setting telemetry: its extra is missing", expected="gatecast[otel]")
 
 
 @asynccontextmanager

@@ -22,7 +22,7 @@ ORDER_TOLERANCE: Final = 1e-4
 
 #: Histories of one run are a multiple of this. A product of fewer rows takes other instructions
 #: and ends in other last bits; so filled up, each history's forecast is bit for bit the same in
-#: any company (tests/serving/test_runtime.py).
+#: any company (tests/properties/test_forecast_laws.py).
 TOGETHER: Final = 4
 
 
