@@ -14,8 +14,8 @@ RUN sed -n '/^uv==/,/[^\\]$/p' requirements.lock > /tmp/uv.txt \
 # The API: the champions of a home folder that pipelines write; no torch, no MLflow.
 FROM base AS serving
 RUN uv pip install --no-cache --python /opt/gatecast/bin/python -c requirements.lock cyclopts \
-    fastapi fastapi-offline filelock httptools jinja2 numpy onnxruntime pydantic \
-    pydantic-settings rich uvicorn uvloop
+    fastapi fastapi-offline filelock httptools jinja2 limits numpy onnxruntime prometheus-client \
+    pydantic pydantic-settings redis rich urllib3 uvicorn uvloop
 COPY forecasting ./forecasting
 COPY serving ./serving
 # Following the registry's aliases needs MLflow; here the published pointers are followed only.
