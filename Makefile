@@ -63,7 +63,7 @@ $(RIVALS)/.installed: benchmarks/rivals.lock | setup
 faults: setup ## kills, corruption and races on purpose
 	$(BIN)/pytest -m faults --no-cov -n 0
 
-CASES ?= 500
+CASES ?= 2500
 FUZZ_SECONDS ?= 300
 fuzz: setup ## look for input that breaks the CSV or the history parser, FUZZ_SECONDS each
 	$(BIN)/python -m tests.fuzz.explore csv $(FUZZ_SECONDS)
