@@ -54,6 +54,17 @@ def test_nothing_is_wider_than_a_narrow_screen(visit, address):
         assert drawn(page).evaluate("() => document.documentElement.scrollWidth") <= 320, path
 
 
+def test_on_a_narrow_screen_every_card_has_the_whole_width(visit, address):
+    page = visit("/", **NARROW)
+
+    for path in PAGES:
+        page.goto(f"{address}{path}")
+        widths = drawn(page).evaluate(
+            "() => [...document.querySelectorAll('.card')].map((card) => card.offsetWidth)"
+        )
+        assert all(width >= 0.8 * 320 for width in widths), (path, widths)
+
+
 def test_nothing_is_wider_than_a_sheet_of_paper(visit):
     page = drawn(visit("/stations/seattle", viewport={"width": 700, "height": 900}))
 
