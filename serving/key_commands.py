@@ -54,8 +54,8 @@ def list_all(*, json: bool = False) -> None:
     for key in keys:
         row = _shown(key)
         scopes = ", ".join(key.scopes)
-        expires = key.expires or "never"
-        table.add_row(key.id, key.name, scopes, key.created, expires, str(row["state"]))
+        made, expires = key.created[:10], (key.expires or "never")[:10]
+        table.add_row(key.id, key.name, scopes, made, expires, str(row["state"]))
     Console().print(table)
 
 
