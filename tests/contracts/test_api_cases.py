@@ -1,7 +1,7 @@
 """Made-up requests against the live server: it keeps to its own OpenAPI, and never answers 5xx.
 
-`make test` asks few, and the same ones every time; `make cases` asks more than twenty thousand,
-others each time, and says the seed.
+`make test` asks few, and the same ones every time. `make cases` asks twenty thousand, and CI five
+thousand, others each time; both say the seed.
 """
 
 import json
