@@ -34,6 +34,8 @@ class LiveServer:
             "GATECAST_HOME": str(home),
             "GATECAST_POLL_SECONDS": "0.05",
             "GATECAST_HEAL": "false",
+            # Nobody stands before it that would have to move on; test_draining has that.
+            "GATECAST_DRAIN_SECONDS": "0",
             "PYTHONPATH": str(ROOT),
         }
         self.process = subprocess.Popen(
