@@ -40,7 +40,7 @@ serve: setup ## the API on port 8000
 	$(BIN)/gatecast serve --port 8000
 
 test: setup ## every test that needs nothing but Python
-	$(BIN)/pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered -m "not faults" --durations=15
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered -m "not faults" --durations=15
 	@echo "left to targets of their own: make faults (kills and races), make fuzz (searched input)"
 
 check: setup ## every linter and contract

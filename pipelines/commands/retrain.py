@@ -68,11 +68,12 @@ def run_flow(
     settings: Settings, name: str, csv: list[str], preset: str, seed: int | None
 ) -> dict[str, Any]:
     """Run the flow in this process, with a bar a candidate on a terminal."""
+    find_parts(name)  # a wrong name is told before seconds of imports and a server's start
+
     from forecasting.climate.recipe import SEED, recipe_of  # noqa: PLC0415 - torch takes seconds
     from pipelines.climate import retrain_climate  # noqa: PLC0415 - prefect takes seconds
     from pipelines.progress import shown  # noqa: PLC0415 - rich only where it is drawn
 
-    find_parts(name)  # a wrong name is told before a server is started
     recipe = recipe_of(preset)
     with shown(recipe.members, recipe.training.epochs):
         decision: dict[str, Any] = retrain_climate(

@@ -35,6 +35,8 @@ class LiveServer:
             "GATECAST_POLL_SECONDS": "0.05",
             "GATECAST_DRAIN_SECONDS": "0",
             "GATECAST_HEAL": "false",
+            # Nobody stands before it that would have to move on; test_draining has that.
+            "GATECAST_DRAIN_SECONDS": "0",
             "PYTHONPATH": str(ROOT),
         }
         self.process = subprocess.Popen(

@@ -46,6 +46,14 @@ def server(home, promote, free_port, tmp_path):
         server.end()
 
 
+@pytest.fixture(scope="module")
+def steady(seattle_home, tmp_path_factory):
+    """A server for all tests that only ask it."""
+    modules = tmp_path_factory.mktemp("steady") / "modules"
+    with LiveServer.running(seattle_home, modules) as server:
+        yield server
+
+
 def test_the_live_process_loads_no_training_tracking_or_frame_library(server, record):
     history = {"time": record.recent.time, **record.recent.values}
     body = json.dumps({"station": "seattle", "history": history})
@@ -119,8 +127,8 @@ def test_a_withdrawn_champion_leaves_the_station_without_one(server, home):
     assert server.ask("/readyz")[0] == 200
 
 
-def test_fifty_megabytes_are_refused_before_they_are_sent(server):
-    with server.connect() as connection:
+def test_fifty_megabytes_are_refused_before_they_are_sent(steady):
+    with steady.connect() as connection:
         connection.putrequest("POST", "/v1/forecast")
         connection.putheader("Content-Length", str(50 * 2**20))
         connection.endheaders(b"{")
@@ -128,12 +136,12 @@ def test_fifty_megabytes_are_refused_before_they_are_sent(server):
 
         assert answer.status == 413
         assert json.loads(answer.read())["code"] == "BODY_TOO_LARGE"
-    assert server.version() == 1
+    assert steady.version() == 1
 
 
-def test_a_body_without_a_declared_size_is_refused_at_the_limit(server):
+def test_a_body_without_a_declared_size_is_refused_at_the_limit(steady):
     sent = 0
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", steady.port), timeout=10) as connection:
         connection.sendall(
             b"POST /v1/forecast HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
         )
@@ -146,10 +154,10 @@ def test_a_body_without_a_declared_size_is_refused_at_the_limit(server):
 
     assert answer.startswith(b"HTTP/1.1 413")
     assert sent < 10 * 2**20
-    assert server.version() == 1
+    assert steady.version() == 1
 
 
-def test_hostile_bodies_do_not_hold_up_other_requests(server):
+def test_hostile_bodies_do_not_hold_up_other_requests(steady):
     hostile = [
         b"[" * (2 * 2**20),
         b"[" + b"[]," * 600_000 + b"0]",
@@ -159,10 +167,10 @@ def test_hostile_bodies_do_not_hold_up_other_requests(server):
     statuses, slowest = [], 0.0
 
     def attack():
-        statuses.extend(server.ask("/v1/forecast", body)[0] for body in hostile)
+        statuses.extend(steady.ask("/v1/forecast", body)[0] for body in hostile)
 
     attacking = threading.Thread(target=attack)
-    with server.connect() as connection:
+    with steady.connect() as connection:
         ask(connection, "/v1/forecast?station=seattle")
         attacking.start()
         while attacking.is_alive():
@@ -176,8 +184,8 @@ def test_hostile_bodies_do_not_hold_up_other_requests(server):
     assert slowest < 0.2
 
 
-def test_answers_name_no_server_and_carry_an_id(server):
-    _, _, headers = server.ask("/healthz")
+def test_answers_name_no_server_and_carry_an_id(steady):
+    _, _, headers = steady.ask("/healthz")
 
     assert "server" not in headers
     assert headers["x-request-id"]

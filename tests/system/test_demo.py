@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from forecasting.stores.decisions import read_decisions
 from tests.system.conftest import Gatecast
 
 pytestmark = pytest.mark.system
@@ -52,6 +53,15 @@ def test_the_second_demo_says_why_the_champion_stays(demos):
     first, second = (said.out for said in demos[1])
     assert "Promoted: mean MAE" in first
     assert "Refused: not better than champion, version 1" in second
+
+
+def test_a_second_retraining_on_the_same_data_is_refused_as_equal(demos):
+    again, first = read_decisions(demos[0].home, "climate-seattle")
+    assert first.promoted
+    assert again.candidate.mae_by_lead == first.candidate.mae_by_lead
+    assert not again.promoted
+    assert again.version is None
+    assert "champion, version 1" in again.sentence
 
 
 def test_the_three_places_are_named_and_are_there(demos):

@@ -39,7 +39,7 @@ gatecast.main()
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory, request):
+def trained(tmp_path_factory, request, shared_prefect):
     """Train a language model of a text that was drawn from a dozen words."""
     folder = tmp_path_factory.mktemp("language")
     (folder / "words.txt").write_text(make_words(2000))
@@ -55,11 +55,10 @@ def trained(tmp_path_factory, request):
         cwd=folder,
         env={
             **os.environ,
+            **shared_prefect,
             "PYTHONPATH": str(request.config.rootpath),
             # The verb sets these before it imports Prefect; here the script imports first.
             "PREFECT_HOME": str(home / "prefect"),
-            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-            "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "90",
         },
     )
     assert done.returncode == 0, done.stderr

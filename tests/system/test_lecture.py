@@ -31,7 +31,7 @@ for words in runs:
 
 
 @pytest.fixture(scope="module")
-def lectures(tmp_path_factory, request):
+def lectures(tmp_path_factory, request, shared_prefect):
     """Run Seattle, and Delhi both ways where its file is at hand; the reports by name."""
     home = tmp_path_factory.mktemp("lecture") / "home"
     delhi = request.config.rootpath.parent / "shared" / "data" / "DailyDelhiClimateTrain.csv"
@@ -48,11 +48,10 @@ def lectures(tmp_path_factory, request):
         cwd=home.parent,
         env={
             **os.environ,
+            **shared_prefect,
             "GATECAST_HOME": str(home),
             # The command line sets these before it imports Prefect; here the script imports first.
             "PREFECT_HOME": str(home / "prefect"),
-            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-            "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "90",
         },
     )
     assert done.returncode == 0, done.stderr

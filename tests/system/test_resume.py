@@ -14,6 +14,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from tests.system.conftest import unmeasured
+
 pytestmark = pytest.mark.system
 
 #: Runs the verb with a flow whose data loses its verdict after it was admitted; then lets one
@@ -66,6 +68,7 @@ def start(home):
         stderr=subprocess.PIPE,
         text=True,
         cwd=home.parent,
+        env=unmeasured(),
         start_new_session=True,
     )
 
@@ -166,10 +169,10 @@ def test_one_version_is_registered_once_and_its_folder_is_dropped(resumed):
 
 
 @pytest.fixture(scope="module")
-def broken(tmp_path_factory, retrained):
+def broken(tmp_path_factory, retrained, shared_prefect):
     """Retrain where there is a champion, on data that loses its verdict after its admission."""
     home = tmp_path_factory.mktemp("broken") / "home"
-    shutil.copytree(retrained.run.home, home)
+    shutil.copytree(retrained.untouched, home)
     done = subprocess.run(
         [sys.executable, "-c", BROKEN, *words(home)],
         capture_output=True,
@@ -177,7 +180,7 @@ def broken(tmp_path_factory, retrained):
         timeout=200,
         check=False,
         cwd=home.parent,
-        env={**os.environ, "GATECAST_HOME": str(home)},
+        env={**unmeasured(), **shared_prefect, "GATECAST_HOME": str(home)},
     )
     assert done.returncode == 0, done.stderr
     return SimpleNamespace(home=home, out=done.stdout)
@@ -194,7 +197,7 @@ def test_training_refuses_data_that_has_lost_its_verdict(broken, retrained):
     [(tag,)] = rows(broken.home, f"{failed} AND key = 'error'")
     assert tag.startswith("FittingFailed: candidate lstm was not trained")
     for question in ("SELECT * FROM model_versions", "SELECT * FROM registered_model_aliases"):
-        assert rows(broken.home, question) == rows(retrained.run.home, question)
+        assert rows(broken.home, question) == rows(retrained.untouched, question)
 
 
 def test_a_candidate_that_failed_leaves_the_other_in_the_running(broken):

@@ -59,18 +59,6 @@ def test_everything_is_written_under_the_home_folder(retrained):
     }
 
 
-def test_a_second_retraining_on_the_same_data_is_refused_as_equal(retrained):
-    decision = retrained.said.json()
-    said = retrained.run("retrain", "seattle", "--preset", "quick", "--json")
-    again = said.json()
-    assert said.code == 0, said.err
-    assert again["metrics"]["mae_by_lead"] == decision["metrics"]["mae_by_lead"]
-    if decision["promoted"]:
-        assert not again["promoted"]
-        assert again["version"] is None
-        assert "champion, version 1" in again["verdict"]["sentence"]
-
-
 def test_the_registry_shows_versions_aliases_and_the_verdict(retrained):
     listed = retrained.run("models", "list", "--json").json()["versions"]
     shown = retrained.run("models", "show", "climate-seattle/1", "--json").json()
@@ -181,24 +169,24 @@ print(model.predict(feeds)["quantiles"].shape)
     assert done.stdout.strip().endswith("(3, 7, 9)"), done.stderr
 
 
-def test_a_csv_of_fewer_rows_than_a_window_is_too_short(gatecast, tmp_path):
+def test_a_csv_of_fewer_rows_than_a_window_is_too_short(gatecast, tmp_path, shared_prefect):
     rows = "\n".join(
         f"2020-01-{day:02},{10 + day % 7},{60 + day % 11},{3 + day % 5},{1010 + day % 6}"
         for day in range(1, 31)
     )
     short = tmp_path / "short.csv"
     short.write_text(f"date,meantemp,humidity,wind_speed,meanpressure\n{rows}\n")
-    said = gatecast("retrain", "delhi", "--csv", short, "--json")
+    said = gatecast("retrain", "delhi", "--csv", short, "--json", **shared_prefect)
     error = said.json()["error"]
     assert said.code == 1
     assert error["code"] == "SERIES_TOO_SHORT"
     assert (error["expected"], error["found"]) == ("at least 67 steps", "30")
 
 
-def test_refused_data_names_the_report_and_leaves_no_champion(gatecast, tmp_path):
+def test_refused_data_names_the_report_and_leaves_no_champion(gatecast, tmp_path, shared_prefect):
     wrong = tmp_path / "wrong.csv"
     wrong.write_text("date,temp\n2020-01-01,5\n")
-    said = gatecast("retrain", "delhi", "--csv", wrong, "--json")
+    said = gatecast("retrain", "delhi", "--csv", wrong, "--json", **shared_prefect)
     assert said.code == 1
     assert said.json()["error"]["code"] == "SOURCE_FORMAT"
     assert not (gatecast.home / "published").exists()

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from pipelines.commands.schedule import port_free
+from tests.system.conftest import unmeasured
 
 pytestmark = pytest.mark.system
 
@@ -40,7 +41,7 @@ def scheduled(home, *words):
         stdout=log,
         stderr=log,
         cwd=home.parent,
-        env={**os.environ, "PREFECT_RUNNER_POLL_FREQUENCY": "2"},
+        env={**unmeasured(), "PREFECT_RUNNER_POLL_FREQUENCY": "2"},
         start_new_session=True,
     )
     try:
