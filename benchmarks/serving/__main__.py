@@ -125,9 +125,7 @@ def _circumstances(stage: Stage, before: tuple[float, ...]) -> dict[str, Any]:
         "machine_load_before": list(before),
         "machine_load_after": list(os.getloadavg()),
         "forecast": homes.described(stage.source.files),
-        "forecast_single": None
-        if stage.single_files is None
-        else homes.described(stage.single_files),
+        "forecast_single": homes.described(single) if single else None,
         "mlflow": rival.described() if stage.mlflow else None,
     }
 

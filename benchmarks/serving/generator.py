@@ -17,8 +17,7 @@ from typing import Any, cast
 import httptools
 import uvloop
 
-from benchmarks.outside import ROOT
-from benchmarks.serving.load import Load, LoadFailed, Measured, percentile
+from benchmarks.serving.load import ROOT, Load, LoadFailed, Measured, percentile
 
 #: Longest wait for what is on its way when the time is over.
 LAST_SECONDS = 30.0

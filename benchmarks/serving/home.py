@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from torch import nn
 
-from benchmarks.outside import ROOT
+from benchmarks.serving.load import ROOT
 from benchmarks.training import RetrainingFailed
 from forecasting.climate.export import write_graph
 from forecasting.climate.members import blend_of, members_of, write_members

@@ -3,9 +3,13 @@
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from forecasting.errors import GatecastError
+
+#: Not from `benchmarks.outside`, which loads torch: a generator would start for seconds.
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class LoadFailed(GatecastError):

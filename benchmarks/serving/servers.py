@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.outside import ROOT
+from benchmarks.serving.load import ROOT
 from forecasting.errors import GatecastError
 
 #: MLflow's server takes its time to import everything.

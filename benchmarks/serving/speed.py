@@ -48,9 +48,10 @@ def _post_sides(stage: Stage) -> dict[str, Side]:
     if stage.single is not None:
         bodies = sides["forecast"].bodies
         sides["forecast_single"] = Side(server=stage.single, path=POST, bodies=bodies)
-    if stage.lecture is not None:
-        bodies = homes.invoked(stage.home)
-        sides["mlflow"] = Side(server=stage.lecture, path=rival.PATH, bodies=bodies)
+    theirs = {"mlflow": stage.lecture, "mlflow_one_thread": stage.lecture_one_thread}
+    for name, server in theirs.items():
+        if server is not None:
+            sides[name] = Side(server=server, path=rival.PATH, bodies=homes.invoked(stage.home))
     return sides
 
 
@@ -67,6 +68,8 @@ def post(stage: Stage) -> tuple[Found, Found]:
         "sides": summed(found),
         "ratio_by_connections": _each(found, "forecast", "mlflow"),
         "ratio_single_by_connections": _each(found, "forecast_single", "mlflow"),
+        "ratio_to_one_thread": _each(found, "forecast", "mlflow_one_thread"),
+        "ratio_single_to_one_thread": _each(found, "forecast_single", "mlflow_one_thread"),
     }
     return figures, told
 

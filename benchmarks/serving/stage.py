@@ -14,6 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
+from benchmarks.outside import ONE_THREAD
 from benchmarks.serving import home as homes
 from benchmarks.serving import rival
 from benchmarks.serving.home import STATION, Home
@@ -97,11 +98,26 @@ class Stage:
 
     @cached_property
     def lecture(self) -> Server | None:
-        """MLflow's server; None where it is left out."""
+        """MLflow's server as it comes; None where it is left out."""
+        return self._mlflow("mlflow", {})
+
+    @cached_property
+    def lecture_one_thread(self) -> Server | None:
+        """The same with one thread for torch, as our graphs have; None where it is left out."""
+        return self._mlflow("mlflow_one_thread", ONE_THREAD)
+
+    @cached_property
+    def _lecture_files(self) -> Path:
+        self.say("the lecture's model")
+        return rival.lay_down(self.folder)
+
+    def _mlflow(self, name: str, threads: dict[str, str]) -> Server | None:
         if not self.mlflow:
             return None
-        self.say("MLflow's server starts")
-        return self.ending.enter_context(rival.serving(self.folder))
+        files = self._lecture_files
+        self.say(f"MLflow's server starts: {name}")
+        log = self.folder / f"{name}.log"
+        return self.ending.enter_context(rival.serving(files, threads, log))
 
     def start_once(self, turn: int) -> float:
         """Start the API from its command to the first 200 of /readyz, and end it; in seconds.
