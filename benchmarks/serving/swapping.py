@@ -88,6 +88,8 @@ def swaps(stage: Stage, count: int) -> tuple[dict[str, Any], dict[str, Any]]:
     told = {
         "swaps": count,
         "versions_answered": len(taster.seen),
+        "last_published": first + count,
+        "last_answered": taster.newest,
         "requests": len(answers),
         "by_status": by_status(answers),
         "examples": taster.failures[:SHOWN],

@@ -52,7 +52,9 @@ def test_one_run_tells_every_figure_and_what_is_behind_it(home, capsys):
     unmeasured = {name for name in FIGURES if told[name] is None}
     assert unmeasured == {"post_ratio", "post_ratio_single", "rss_ratio"}
     assert told["swap_failures"] == 0
-    assert told["detail"]["swaps"]["versions_answered"] == 2
+    swaps = told["detail"]["swaps"]
+    assert swaps["versions_answered"] == 2
+    assert swaps["last_answered"] == swaps["last_published"] == 2
     assert told["detail"]["overload"]["connections"] == 640
     assert told["detail"]["get"]["sides"]["64"].keys() == {"forecast", "constant", "bare"}
     assert told["detail"]["forecast"]["members"] == MODEL_CARD.members
