@@ -7,6 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from serving.app import create_app
+from serving.keys import create_key
 from serving.logs import JsonLines
 
 
@@ -79,6 +80,15 @@ def test_a_host_that_this_service_is_not_is_refused(client):
     assert answer.headers["x-request-id"] == answer.json()["request_id"]
 
 
+@pytest.mark.parametrize(
+    "names", [("testserver", "evil.example"), ("evil.example", "testserver:80")]
+)
+def test_of_two_hosts_none_is_believed(client, names):
+    answer = client.get("/readyz/", headers=[("Host", name) for name in names])
+
+    assert (answer.status_code, answer.json()["code"]) == (421, "HOST_REFUSED")
+
+
 @pytest.mark.parametrize("host", ["testserver", "TESTSERVER:8000"])
 def test_a_trusted_host_is_known_with_any_port_and_in_any_case(client, host):
     assert client.get("/v1/stations", headers={"Host": host}).status_code == 200
@@ -115,6 +125,15 @@ def test_a_path_cannot_forge_a_second_line(logged):
 
     (line,) = end()
     assert line["path"] == '/nowhere\n{"event":"forged"}'
+
+
+def test_a_key_that_was_put_into_the_path_or_the_id_is_not_logged(logged, home):
+    client, end = logged
+    whole, _ = create_key(home, "ann", ("forecast",))
+
+    client.get(f"/nowhere/{whole}", headers={"X-Request-Id": whole})
+
+    assert whole.rpartition("_")[2] not in json.dumps(end())
 
 
 def test_an_unknown_error_is_a_problem_with_safe_headers_and_is_counted(logged):
