@@ -16,7 +16,7 @@ from limits.storage import storage_from_string
 from starlette.types import Scope
 
 from forecasting.errors import GatecastError, SettingsInvalid
-from serving.keys import Key, find_key, keys_path, read_keys
+from serving.keys import Key, KeysDamaged, find_key, keys_path, read_keys
 from serving.settings import ServingSettings
 
 logger = logging.getLogger(__name__)
@@ -99,7 +99,7 @@ class KeyRing:
             # Taken away with the whole home it is no decision; alone it is.
             if self._root.is_dir():
                 self.keys, self._stamp = {}, None
-        except (OSError, ValueError, TypeError, KeyError) as error:
+        except (OSError, KeysDamaged) as error:
             logger.warning("the keys were not read, the earlier ones stay: %s", error)
 
 
