@@ -134,12 +134,13 @@ class TimedProtocol(HttpToolsProtocol):
     def _cut(self) -> None:
         if self.transport.is_closing():
             return
-        if self.cycle is None or self.cycle.response_complete:
+        # Told here: the app's own deadline begins later, and a closed connection tells nothing.
+        unanswered = self.cycle is None or not self.cycle.response_started
+        if unanswered or self.cycle.response_complete:
             message = f"the request was not whole within {self.request_seconds:g} s"
             self._refuse(408, "Request Timeout", "REQUEST_TIMEOUT", message)
         else:
-            # The app answers already, or waits for a body that does not come: it is told by
-            # the end of the connection.
+            # The app has answered, and the rest of the body does not come.
             self.transport.close()
             self._watch_reader(LINGER_SECONDS)
 

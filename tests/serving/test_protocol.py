@@ -105,7 +105,7 @@ def test_a_head_that_trickles_is_ended_all_the_same(connection):
 def test_half_a_body_is_ended(connection):
     connection.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nhalf")
 
-    assert read_all(connection) == b""
+    assert problem_of(read_all(connection)) == (408, "REQUEST_TIMEOUT")
 
 
 def test_a_body_that_nobody_reads_and_nobody_sends_is_ended(connection):
