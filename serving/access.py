@@ -16,7 +16,7 @@ from limits.storage import storage_from_string
 from starlette.types import Scope
 
 from forecasting.errors import GatecastError, SettingsInvalid
-from serving.keys import Key, find_key, keys_path, read_keys
+from serving.keys import Key, KeysDamaged, find_key, keys_path, read_keys
 from serving.settings import ServingSettings
 
 logger = logging.getLogger(__name__)
@@ -99,7 +99,7 @@ class KeyRing:
             # Taken away with the whole home it is no decision; alone it is.
             if self._root.is_dir():
                 self.keys, self._stamp = {}, None
-        except (OSError, ValueError, TypeError, KeyError) as error:
+        except (OSError, KeysDamaged) as error:
             logger.warning("the keys were not read, the earlier ones stay: %s", error)
 
 
@@ -220,17 +220,19 @@ class Access:
 def network_of(address: str) -> str:
     """Return how an address is counted: an IPv6 client has a whole /64 of them.
 
-    >>> network_of("2001:db8:1:2:3::4"), network_of("192.0.2.7")
-    ('2001:db8:1:2::/64', '192.0.2.7')
+    >>> network_of("2001:db8:1:2:3::4"), network_of("192.0.2.7"), network_of("::FFFF:192.0.2.7")
+    ('2001:db8:1:2::/64', '192.0.2.7', '192.0.2.7')
     """
     try:
         parsed = ip_address(address)
     except ValueError:
         return address
-    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is None:
-        network = int(parsed) >> 64 << 64
-        return f"{IPv6Address(network)}/64"
-    return address
+    if not isinstance(parsed, IPv6Address):
+        return address
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    network = int(parsed) >> 64 << 64
+    return f"{IPv6Address(network)}/64"
 
 
 def name_of(host: str) -> str:
@@ -246,10 +248,12 @@ def name_of(host: str) -> str:
 
 def _headers_of(scope: Scope) -> tuple[str, str]:
     """Return the host and the key that a request names, both empty where it names none."""
-    host = presented = ""
+    host, presented, hosts = "", "", 0
     for name, value in scope["headers"]:
         if name == b"host":
-            host = value.decode("latin-1")
+            hosts += 1
+            # Of two, one would be checked and the other believed: together they name none.
+            host = value.decode("latin-1") if hosts == 1 else ""
         elif name == b"x-api-key":
             presented = presented or value.decode("latin-1").strip()
         elif name == b"authorization":

@@ -53,6 +53,7 @@ def serve(*, host: str | None = None, port: int | None = None, workers: int | No
             port=settings.port,
             workers=settings.serving_workers,
             http=TimedProtocol,
+            ws="none",
             access_log=False,
             log_config=None,
             server_header=False,

@@ -47,7 +47,8 @@ class Form:
         wanted = {median}
         for interval in self.intervals:
             pair = [_place(levels, 0.5 - interval / 200), _place(levels, 0.5 + interval / 200)]
-            if None in pair:
+            # An interval next to nothing would be the median itself.
+            if None in pair or pair[0] == pair[1]:
                 raise _refusal(f"the model has the intervals {_intervals(levels)} %")
             wanted.update(place for place in pair if place is not None)
         return sorted(wanted)

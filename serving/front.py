@@ -10,6 +10,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.access import Asker
+from serving.keys import KEY
 from serving.logs import JsonLines, request_id_now
 from serving.problems import answer_error
 from serving.shortcuts import ROUTE
@@ -112,7 +113,7 @@ class Front:
             "request",
             request_id=scope["state"]["request_id"],
             method=scope["method"],
-            path=path[:PATH_LOGGED],
+            path=KEY.sub("gck_", path)[:PATH_LOGGED],
             route=route,
             status=status,
             ms=round(seconds * 1000, 2),
@@ -162,6 +163,7 @@ class _Answer:
 def request_id(headers: Headers) -> str:
     """Return the client's `X-Request-Id` if it is plain and short, else a new one."""
     for name, value in headers:
-        if name == b"x-request-id" and FIT.fullmatch(value):
+        # A key put where an id belongs would be logged.
+        if name == b"x-request-id" and FIT.fullmatch(value) and b"gck_" not in value:
             return value.decode()
     return secrets.token_hex(8)

@@ -2,7 +2,6 @@
 
 import hashlib
 import hmac
-import json
 import re
 import secrets
 from collections.abc import Iterator, Mapping
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from filelock import FileLock
+from pydantic import TypeAdapter
 
 from forecasting.errors import GatecastError
 from forecasting.stores.files import write_json
@@ -39,6 +39,12 @@ class KeyInvalid(GatecastError):
     """A key was asked for with a name, a scope or a life that it cannot have."""
 
     code = "KEY_INVALID"
+
+
+class KeysDamaged(GatecastError):
+    """The file of the keys is none that `gatecast keys` has written."""
+
+    code = "KEYS_DAMAGED"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,16 +77,29 @@ def keys_path(root: Path) -> Path:
     return root / "keys" / "keys.json"
 
 
+_KEYS: Final = TypeAdapter(dict[str, Key])
+
+
 def read_keys(root: Path) -> dict[str, Key]:
-    """Read all keys by their id; none where no file has been written."""
+    """Read all keys by their id; none where no file has been written.
+
+    Raises:
+        KeysDamaged: the file holds anything else than keys.
+    """
     try:
-        content = json.loads(keys_path(root).read_bytes())
+        content = keys_path(root).read_bytes()
     except FileNotFoundError:
         return {}
-    return {
-        identifier: Key(**{**each, "scopes": tuple(each["scopes"])})
-        for identifier, each in content.items()
-    }
+    try:
+        keys = _KEYS.validate_json(content)
+        for key in keys.values():
+            # A moment that cannot be compared would fail every request with that key.
+            key.works(datetime.now(UTC))
+    except (ValueError, TypeError) as error:
+        raise KeysDamaged(
+            "the keys cannot be read", expected=f"what `gatecast keys` wrote in {keys_path(root)}"
+        ) from error
+    return keys
 
 
 def create_key(

@@ -1,7 +1,11 @@
-"""Speak HTTP with a deadline: who does not send a whole request in time is cut off."""
+"""Speak HTTP with deadlines: who does not send a request in time, or does not read, is cut off."""
 
 import asyncio
 import json
+import sys
+from contextlib import suppress
+from fcntl import ioctl
+from termios import TIOCOUTQ
 from typing import Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -12,13 +16,18 @@ HEAD_BYTES: Final = 64 * 1024
 #: How long a client that reads nothing keeps a connection that is being closed, in seconds.
 LINGER_SECONDS: Final = 5.0
 
+#: What a client must read of an answer that waits for it, in bytes a second: the slowest mobile
+#: network does. An answer that nobody reads holds a place among the forecasts, and its memory.
+READ_RATE: Final = 4096
+
 
 class TimedProtocol(HttpToolsProtocol):
     """uvicorn's protocol, which has no read time-out, with one for each request.
 
     The time runs while a request has not arrived whole: from the connection on, and again from
     the first byte of each further request. A connection that is idle between two requests is
-    uvicorn's own matter (`timeout_keep_alive`).
+    uvicorn's own matter (`timeout_keep_alive`). A client that leaves its answers unread has the
+    same time to begin.
     """
 
     #: Time in which a request must have arrived, in seconds; set before the server starts.
@@ -30,11 +39,13 @@ class TimedProtocol(HttpToolsProtocol):
         self._receiving = False
         self._head_bytes = 0
         self._deadline: asyncio.TimerHandle | None = None
+        self._reader: asyncio.TimerHandle | None = None
         self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop waiting."""
         self._rest()
+        self._rest_reader()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -74,7 +85,43 @@ class TimedProtocol(HttpToolsProtocol):
     def timeout_keep_alive_handler(self) -> None:
         """Close an idle connection; drop it where its client does not read the rest."""
         super().timeout_keep_alive_handler()
-        self.loop.call_later(LINGER_SECONDS, self.transport.abort)
+        self._watch_reader(LINGER_SECONDS)
+
+    def pause_writing(self) -> None:
+        """Begin to wait for the client to read what has been answered."""
+        super().pause_writing()
+        self._watch_reader(self.request_seconds)
+
+    def resume_writing(self) -> None:
+        """Stop waiting: nearly all has been read."""
+        if not self.transport.is_closing():
+            self._rest_reader()
+        super().resume_writing()
+
+    def _watch_reader(self, seconds: float) -> None:
+        """Drop the connection unless, by then, its client has read on at the least rate."""
+        self._rest_reader()
+        self._reader = self.loop.call_later(seconds, self._judge_reader, self._unread(), seconds)
+
+    def _judge_reader(self, before: int, seconds: float) -> None:
+        if before - self._unread() < READ_RATE * seconds:
+            self.transport.abort()
+        else:
+            self._watch_reader(seconds)
+
+    def _unread(self) -> int:
+        """Return how many bytes the client's end has not taken: ours, and the kernel's of them."""
+        held = bytearray(4)
+        connection = self.transport.get_extra_info("socket")
+        # A closed one holds nothing; a system that does not count leaves our own share.
+        with suppress(OSError, ValueError):
+            ioctl(connection.fileno(), TIOCOUTQ, held)
+        return self.transport.get_write_buffer_size() + int.from_bytes(held, sys.byteorder)
+
+    def _rest_reader(self) -> None:
+        if self._reader is not None:
+            self._reader.cancel()
+            self._reader = None
 
     def _wait(self) -> None:
         self._deadline = self.loop.call_later(self.request_seconds, self._cut)
@@ -87,14 +134,15 @@ class TimedProtocol(HttpToolsProtocol):
     def _cut(self) -> None:
         if self.transport.is_closing():
             return
-        if self.cycle is None or self.cycle.response_complete:
+        # Told here: the app's own deadline begins later, and a closed connection tells nothing.
+        unanswered = self.cycle is None or not self.cycle.response_started
+        if unanswered or self.cycle.response_complete:
             message = f"the request was not whole within {self.request_seconds:g} s"
             self._refuse(408, "Request Timeout", "REQUEST_TIMEOUT", message)
         else:
-            # The app answers already, or waits for a body that does not come: it is told by
-            # the end of the connection.
+            # The app has answered, and the rest of the body does not come.
             self.transport.close()
-            self.loop.call_later(LINGER_SECONDS, self.transport.abort)
+            self._watch_reader(LINGER_SECONDS)
 
     def _refuse(self, status: int, phrase: str, code: str, detail: str = "") -> None:
         """Write a problem past the app, which has not been asked yet, and close."""
@@ -115,4 +163,4 @@ class TimedProtocol(HttpToolsProtocol):
         )
         self._rest()
         self.transport.close()
-        self.loop.call_later(LINGER_SECONDS, self.transport.abort)
+        self._watch_reader(LINGER_SECONDS)

@@ -4,7 +4,7 @@ from typing import Final
 
 from starlette.types import Scope
 
-from serving.kept import Answers, Kept
+from serving.kept import MOST_BYTES, Answers, Kept
 from serving.tags import CACHE_CONTROL, same_tag
 
 #: Where questions come in; the label of the metrics and of the log as well.
@@ -31,13 +31,17 @@ class Shortcuts:
     def __init__(self, answers: Answers) -> None:
         self._answers = answers
         self._known: dict[bytes, tuple[Kept, list[tuple[bytes, bytes]]]] = {}
+        self._bytes = 0
 
     def remember(self, question: bytes, kept: Kept) -> None:
         """Note what a query's words, which were valid, were answered."""
         if len(question) > LONGEST:
             return
-        if len(self._known) >= MOST:
-            self._known = {}
+        self._forget(question)
+        self._bytes += len(kept.body)
+        # Answers that nobody else keeps any more would be kept here.
+        if len(self._known) >= MOST or self._bytes > MOST_BYTES:
+            self._known, self._bytes = {}, len(kept.body)
         headers = [
             (b"etag", kept.tag.encode()),
             (b"cache-control", CACHE_CONTROL.encode()),
@@ -55,9 +59,14 @@ class Shortcuts:
             return None
         kept, headers = known
         if not self._answers.current(kept):
-            del self._known[scope["query_string"]]
+            self._forget(scope["query_string"])
             return None
         wanted = [value for name, value in scope["headers"] if name == b"if-none-match"]
         if wanted and same_tag(kept.tag, b", ".join(wanted).decode("latin-1")):
             return 304, headers[:2], b""
         return 200, headers, kept.body
+
+    def _forget(self, question: bytes) -> None:
+        known = self._known.pop(question, None)
+        if known is not None:
+            self._bytes -= len(known[0].body)

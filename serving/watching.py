@@ -57,10 +57,14 @@ class Watcher:
 
 
 def _done(look: Callable[[], None]) -> bool:
-    """Look, and outlive storage that answers with an error: the next pass looks again."""
+    """Look, and outlive what fails, foreseen or not: the next pass looks again."""
     try:
         look()
     except OSError as error:
         logger.warning("the storage answered with an error: %s", error)
+        return False
+    except Exception:
+        # Nothing would be followed any more if one look could end them all.
+        logger.exception("a look failed")
         return False
     return True

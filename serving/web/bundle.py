@@ -28,10 +28,10 @@ SNIPPET: Final = "window.vegaEmbed = vegaEmbed;"
 
 
 class ChartLibrary:
-    """The chart library's file under the home folder, written once per version of the package.
+    """The chart library's file in a local folder, written once per version of the package.
 
     Args:
-        root: the home folder.
+        root: the home folder, or that of the copies.
         enabled: whether it is wanted at all.
     """
 

@@ -42,7 +42,9 @@ class Pages:
 
     def __init__(self, settings: ServingSettings) -> None:
         self._own = own_assets()
-        self._library = ChartLibrary(settings.root, enabled=settings.rich_charts)
+        # Where the home can go away, nothing may be written in its place.
+        folder = settings.copies or settings.root
+        self._library = ChartLibrary(folder, enabled=settings.rich_charts)
         self._mlflow = mlflow_pages(settings)
         self._templates = Environment(
             loader=FileSystemLoader(TEMPLATES),

@@ -1,5 +1,6 @@
 """Who may ask: keys with scopes, and so many requests a minute (S9)."""
 
+import asyncio
 import shutil
 import socket
 import subprocess
@@ -9,7 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from forecasting.errors import SettingsInvalid
-from serving.access import KeyRing, Rates, network_of
+from serving.access import HostRefused, KeyRing, Rates, network_of
 from serving.app import create_app
 from serving.keys import create_key, keys_path, revoke_key
 from serving.settings import ServingSettings
@@ -48,6 +49,15 @@ def bearer(key):
 
 def take_in(client):
     client.app.state.parts.access._ring.refresh()
+
+
+@pytest.mark.parametrize("names", [(b"testserver", b"evil"), (b"evil", b"testserver"), ()])
+def test_a_request_that_names_two_hosts_or_none_is_refused(open_client, names):
+    access = open_client().app.state.parts.access
+    scope = {"path": "/readyz", "headers": [(b"host", name) for name in names]}
+
+    with pytest.raises(HostRefused):
+        asyncio.run(access.admit(scope))
 
 
 def test_without_a_key_only_health_and_the_interface_are_answered(closed):

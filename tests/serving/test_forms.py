@@ -49,6 +49,8 @@ def test_an_interval_that_the_model_lacks_is_refused_with_those_it_has():
         Form(intervals=(80.0, 99.0)).places(LEVELS)
     with pytest.raises(RequestRefused, match="intervals none %"):
         Form(intervals=(80.0,)).places((0.1, 0.5))
+    with pytest.raises(RequestRefused, match="50, 80, 90, 95 %"):
+        Form(intervals=(1e-9,)).places(LEVELS)
 
 
 @given(st.lists(st.text(max_size=20), max_size=5))

@@ -7,6 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from serving.app import create_app
+from serving.keys import create_key
 from serving.logs import JsonLines
 
 
@@ -115,6 +116,15 @@ def test_a_path_cannot_forge_a_second_line(logged):
 
     (line,) = end()
     assert line["path"] == '/nowhere\n{"event":"forged"}'
+
+
+def test_a_key_that_was_put_into_the_path_or_the_id_is_not_logged(logged, home):
+    client, end = logged
+    whole, _ = create_key(home, "ann", ("forecast",))
+
+    client.get(f"/nowhere/{whole}", headers={"X-Request-Id": whole})
+
+    assert whole.rpartition("_")[2] not in json.dumps(end())
 
 
 def test_an_unknown_error_is_a_problem_with_safe_headers_and_is_counted(logged):

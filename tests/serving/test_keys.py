@@ -1,5 +1,6 @@
 """Keys: 256 random bits that are shown once, kept as a digest, and end."""
 
+import json
 import threading
 from datetime import UTC, datetime, timedelta
 
@@ -10,6 +11,7 @@ from hypothesis import strategies as some
 from serving.keys import (
     KEY,
     KeyInvalid,
+    KeysDamaged,
     KeyUnknown,
     create_key,
     find_key,
@@ -17,6 +19,19 @@ from serving.keys import (
     read_keys,
     revoke_key,
     rotate_key,
+)
+
+GOOD = json.dumps(
+    {
+        "1f0c9a3e": {
+            "id": "1f0c9a3e",
+            "name": "ann",
+            "sha256": "0",
+            "scopes": ["forecast"],
+            "created": "2026-01-01T00:00:00+00:00",
+            "expires": "2036-01-01T00:00:00+00:00",
+        }
+    }
 )
 
 
@@ -140,3 +155,25 @@ def test_keys_made_at_once_are_all_kept(tmp_path):
 
     assert len(read_keys(tmp_path)) == 8
     assert [path.name for path in keys_path(tmp_path).parent.iterdir()] == ["keys.json"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "[]",
+        "{",
+        '{"1f0c9a3e": null}',
+        '{"1f0c9a3e": {"id": "1f0c9a3e"}}',
+        GOOD.replace('"sha256": "0"', '"sha256": 0'),
+        GOOD.replace("2036-01-01T00:00:00+00:00", "some day"),
+        GOOD.replace("2036-01-01T00:00:00+00:00", "2036-01-01"),
+    ],
+)
+def test_a_damaged_file_is_refused_whatever_it_holds(tmp_path, content):
+    keys_path(tmp_path).parent.mkdir()
+    keys_path(tmp_path).write_text(GOOD)
+    assert read_keys(tmp_path)["1f0c9a3e"].works(datetime.now(UTC))
+
+    keys_path(tmp_path).write_text(content)
+    with pytest.raises(KeysDamaged):
+        read_keys(tmp_path)

@@ -1,9 +1,11 @@
 """Slow clients are cut off by a deadline (S8), and what is no HTTP is a problem like any other."""
 
 import json
+import math
 import socket
 import threading
 import time
+from contextlib import suppress
 
 import pytest
 import uvicorn
@@ -12,6 +14,9 @@ from serving.protocol import HEAD_BYTES, TimedProtocol
 
 #: Short, so that the tests need not wait; long enough for a busy machine to send a few bytes.
 SECONDS = 0.5
+
+#: More than all buffers between the two ends hold.
+LARGE = 8 * 2**20
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
@@ -32,6 +37,8 @@ async def app(scope, receive, send):
             if not message.get("more_body"):
                 break
     body = json.dumps({"size": size}).encode()
+    if scope["path"] == "/large":
+        body = body.ljust(LARGE)
     headers = [(b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": body})
@@ -98,7 +105,7 @@ def test_a_head_that_trickles_is_ended_all_the_same(connection):
 def test_half_a_body_is_ended(connection):
     connection.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nhalf")
 
-    assert read_all(connection) == b""
+    assert problem_of(read_all(connection)) == (408, "REQUEST_TIMEOUT")
 
 
 def test_a_body_that_nobody_reads_and_nobody_sends_is_ended(connection):
@@ -156,3 +163,40 @@ def test_a_large_body_is_no_large_head(connection):
     connection.sendall(head + b"a" * size)
 
     assert f'{{"size": {size}}}'.encode() in connection.recv(65536)
+
+
+@pytest.fixture
+def small_window(address):
+    """A connection whose client takes little at a time."""
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**14)
+        connection.settimeout(10)
+        connection.connect(address)
+        yield connection
+
+
+def taken(connection, most=math.inf):
+    """Read until the end, or so many bytes; returns how many came."""
+    size = 0
+    with suppress(ConnectionResetError):
+        while size < most and (piece := connection.recv(2**16)):
+            size += len(piece)
+    return size
+
+
+def test_a_client_that_reads_nothing_is_dropped(small_window):
+    small_window.sendall(b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n" * 2)
+    # The kernel's buffers count as the client's for one time; the next one passes in vain.
+    time.sleep(SECONDS * 4)
+
+    assert taken(small_window) < LARGE
+
+
+def test_a_client_that_reads_slowly_has_its_answer_whole(small_window):
+    small_window.sendall(b"GET /large HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    size = 0
+    for _ in range(7):
+        time.sleep(SECONDS / 4)
+        size += taken(small_window, 2**20)
+
+    assert size + taken(small_window) > LARGE

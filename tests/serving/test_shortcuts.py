@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from forecasting.stores.stations import write_station
+from serving.kept import MOST_BYTES
 from serving.keys import create_key
 from serving.shortcuts import LONGEST, MOST
 
@@ -137,3 +138,15 @@ def test_memory_for_shortcuts_is_bounded(client):
 
     assert len(shortcuts._known) <= MOST
     assert max(map(len, shortcuts._known)) <= LONGEST
+
+
+def test_shortcuts_keep_no_more_bytes_than_the_answers_themselves(client):
+    shortcuts = client.app.state.parts.shortcuts
+    answer_of(client)
+    (kept,) = client.app.state.parts.answers._kept.values()
+
+    for number in range(40):
+        shortcuts.remember(b"%d" % number, replace(kept, body=bytes(MOST_BYTES // 16)))
+
+    held = [each.body for each, _ in shortcuts._known.values()]
+    assert sum(map(len, held)) == shortcuts._bytes <= MOST_BYTES

@@ -2,6 +2,8 @@
 
 import threading
 
+import pytest
+
 from serving.watching import Watcher
 
 
@@ -26,8 +28,9 @@ def test_a_watcher_looks_again_and_again_until_it_is_stopped():
     assert len(looks) == seen
 
 
-def test_a_watcher_outlives_storage_that_answers_with_an_error(caplog):
-    failing = [OSError(116, "Stale file handle")]
+@pytest.mark.parametrize("error", [OSError(116, "Stale file handle"), AttributeError("items")])
+def test_a_watcher_outlives_a_look_that_fails(caplog, error):
+    failing = [error]
 
     def look():
         if failing:
@@ -40,7 +43,7 @@ def test_a_watcher_outlives_storage_that_answers_with_an_error(caplog):
     assert 0 <= watcher.last_pass_age < 10
     watcher.stop()
 
-    assert "Stale file handle" in caplog.text
+    assert str(error) in caplog.text
 
 
 def test_a_watcher_is_not_ready_before_its_first_pass_is_whole():

@@ -4,8 +4,10 @@ import sys
 
 import pytest
 
+from serving.settings import ServingSettings
 from serving.web import bundle
 from serving.web.bundle import ChartLibrary, write_library
+from serving.web.rendering import Pages
 
 
 @pytest.fixture
@@ -27,6 +29,15 @@ def test_a_library_that_lies_there_is_served_under_the_name_of_its_content(writt
 def test_only_its_own_name_gives_it(written, name):
     assert written.name
     assert written.asset(name) is None
+
+
+def test_a_home_that_can_go_away_is_not_made_again_by_a_page(tmp_path):
+    (tmp_path / "copies" / "web").mkdir(parents=True)
+    pages = Pages(ServingSettings(home=tmp_path / "away", cache=tmp_path / "copies"))
+    pages._library._path.write_bytes(b"the library")
+
+    assert pages._library.name
+    assert pages._library._path.is_relative_to(tmp_path / "copies")
 
 
 def test_a_library_that_is_not_wanted_or_not_installed_is_asked_of_nobody(tmp_path, monkeypatch):
