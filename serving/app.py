@@ -15,9 +15,9 @@ from serving.front import Front
 from serving.living import LivingParts
 from serving.logs import JsonLines, log_as_json
 from serving.problems import install_problems
-from serving.protocol import TimedProtocol
 from serving.routes import batch, forecast, health, hooks, inference, metrics, models, page, text
 from serving.settings import ServingSettings, load_serving_settings
+from serving.turning_away import AdmittingProtocol
 from serving.web.rendering import Pages
 
 #: FastAPI can send traces, metrics and errors elsewhere, switched on by an environment variable.
@@ -45,8 +45,10 @@ def serve_app() -> FastAPI:
     """Build the API of a process of its own, which logs as JSON on stderr."""
     settings, lines = load_serving_settings(), JsonLines()
     log_as_json(lines)
-    TimedProtocol.request_seconds = settings.request_seconds
-    return create_app(settings, lines)
+    app = create_app(settings, lines)
+    AdmittingProtocol.request_seconds = settings.request_seconds
+    AdmittingProtocol.desk = app.state.parts.forecasts
+    return app
 
 
 def create_app(settings: ServingSettings | None = None, lines: JsonLines | None = None) -> FastAPI:

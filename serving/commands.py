@@ -21,10 +21,10 @@ from serving.answers import Reach, forecast_answer, values_of
 from serving.chart import fan_chart
 from serving.history import recent_history
 from serving.metrics import SHARED
-from serving.protocol import TimedProtocol
 from serving.runtime import Forecaster
 from serving.selection import require_targets
 from serving.settings import ServingSettings, load_serving_settings
+from serving.turning_away import AdmittingProtocol
 
 #: Longest wait for the requests in flight when the process is told to end.
 SHUTDOWN_SECONDS: Final = 10
@@ -52,7 +52,8 @@ def serve(*, host: str | None = None, port: int | None = None, workers: int | No
             host=settings.host,
             port=settings.port,
             workers=settings.serving_workers,
-            http=TimedProtocol,
+            http=AdmittingProtocol,
+            loop="serving.eager_loop:EagerLoop",
             ws="none",
             access_log=False,
             log_config=None,

@@ -41,15 +41,24 @@ class Desk:
         self.busy = 0
         self.refused = 0
 
+    @property
+    def full(self) -> bool:
+        """Whether no place is free."""
+        return self.busy >= self._places
+
+    def refuse(self) -> Overloaded:
+        """Count a refusal; returns what is told."""
+        self.refused += 1
+        return Overloaded(f"too many {self._what} at a time", expected="another try in a second")
+
     def enter(self) -> None:
         """Take a place.
 
         Raises:
             Overloaded: none is free.
         """
-        if self.busy >= self._places:
-            self.refused += 1
-            raise Overloaded(f"too many {self._what} at a time", expected="another try in a second")
+        if self.full:
+            raise self.refuse()
         self.busy += 1
 
     def leave(self) -> None:

@@ -2,7 +2,6 @@
 
 import logging
 import re
-import secrets
 import time
 from typing import TYPE_CHECKING, Final
 
@@ -13,6 +12,7 @@ from serving.access import Asker
 from serving.keys import KEY
 from serving.logs import JsonLines, request_id_now
 from serving.problems import answer_error
+from serving.request_ids import RequestIds
 from serving.shortcuts import ROUTE
 
 if TYPE_CHECKING:
@@ -73,6 +73,7 @@ class Front:
         self._draining = parts.draining
         self._shortcuts = parts.shortcuts
         self._lines = lines
+        self._ids = RequestIds()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -80,7 +81,7 @@ class Front:
             await self._app(scope, receive, send)
             return
         begun = time.perf_counter()
-        identifier = request_id(scope["headers"])
+        identifier = request_id(scope["headers"], self._ids)
         scope.setdefault("state", {})["request_id"] = identifier
         request_id_now.set(identifier)
         answer = _Answer(send, identifier, scope["path"], closing=self._draining.begun)
@@ -160,10 +161,10 @@ class _Answer:
         return ours
 
 
-def request_id(headers: Headers) -> str:
+def request_id(headers: Headers, ids: RequestIds) -> str:
     """Return the client's `X-Request-Id` if it is plain and short, else a new one."""
     for name, value in headers:
         # A key put where an id belongs would be logged.
         if name == b"x-request-id" and FIT.fullmatch(value) and b"gck_" not in value:
             return value.decode()
-    return secrets.token_hex(8)
+    return ids.new()

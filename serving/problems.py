@@ -116,13 +116,20 @@ def problem_content(
     request: Request, *, status: int, code: str, detail: str, faults: Sequence[Fault] = ()
 ) -> dict[str, Any]:
     """Return what one problem holds."""
+    return problem_of(request.state.request_id, status, code, detail, faults)
+
+
+def problem_of(
+    identifier: str, status: int, code: str, detail: str, faults: Sequence[Fault] = ()
+) -> dict[str, Any]:
+    """Return what the problem of the request with that id holds."""
     return {
         "type": f"urn:gatecast:problem:{code.lower().replace('_', '-')}",
         "title": code.replace("_", " ").capitalize(),
         "status": status,
         "detail": detail,
         "code": code,
-        "request_id": request.state.request_id,
+        "request_id": identifier,
         "errors": [{"path": fault.path, "message": fault.message} for fault in faults],
     }
 

@@ -33,7 +33,6 @@ class LiveServer:
             **os.environ,
             "GATECAST_HOME": str(home),
             "GATECAST_POLL_SECONDS": "0.05",
-            "GATECAST_DRAIN_SECONDS": "0",
             "GATECAST_HEAL": "false",
             # Nobody stands before it that would have to move on; test_draining has that.
             "GATECAST_DRAIN_SECONDS": "0",

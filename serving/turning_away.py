@@ -1,0 +1,73 @@
+"""Turn forecasts away where they come in, while as many are in work as may be."""
+
+import json
+from typing import Final
+
+from serving.desk import RETRY_SECONDS, Desk
+from serving.problems import problem_of
+from serving.protocol import TimedProtocol
+from serving.request_ids import RequestIds
+
+#: Whose posts are forecasts; the routes themselves look again (`AdmittedRoute`).
+FORECASTS: Final = (b"/v1/forecast", b"/v2/models/")
+
+
+class AdmittingProtocol(TimedProtocol):
+    """Answers 503 as soon as a request's head is there, without a task, a route or a body.
+
+    In an overload nearly all requests are refused, and everybody else waits for one turn of the
+    event loop: the health checks too. Through the app a refusal costs ten times as much.
+    """
+
+    #: Where forecasts are admitted; all are where it is None. Set before the server starts.
+    desk: Desk | None = None
+
+    ids = RequestIds()
+
+    _turned_away = False
+
+    def on_headers_complete(self) -> None:
+        """Refuse, or let the app answer."""
+        if self.desk is None or self._may_come_in(self.desk):
+            super().on_headers_complete()
+            return
+        self._turned_away, self._head_bytes = True, -1
+        self.transport.write(self._answer(self.desk))
+
+    def on_body(self, body: bytes) -> None:
+        """Pass a body on, unless its request has been refused."""
+        if not self._turned_away:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """End a request; after a refused one the connection is idle."""
+        if not self._turned_away:
+            super().on_message_complete()
+            return
+        self._turned_away, self._receiving, self._head_bytes = False, False, 0
+        if self.expect_100_continue or not self.parser.should_keep_alive():
+            self.transport.close()
+            return
+        self._unset_keepalive_if_required()
+        self.timeout_keep_alive_task = self.loop.call_later(
+            self.timeout_keep_alive, self.timeout_keep_alive_handler
+        )
+
+    def _may_come_in(self, desk: Desk) -> bool:
+        if not desk.full:
+            return True
+        if self.parser.get_method() != b"POST" or not self.url.startswith(FORECASTS):
+            return True
+        # What waits behind an answer that is still to come must not overtake it.
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _answer(self, desk: Desk) -> bytes:
+        error, identifier = desk.refuse(), self.ids.new()
+        body = json.dumps(problem_of(identifier, 503, error.code, str(error))).encode()
+        head = (
+            "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\n"
+            f"content-length: {len(body)}\r\nretry-after: {RETRY_SECONDS}\r\n"
+            f"x-request-id: {identifier}\r\nx-content-type-options: nosniff\r\n"
+            "cache-control: no-store\r\n\r\n"
+        )
+        return head.encode() + body
