@@ -11,6 +11,7 @@ from fastapi_offline import FastAPIOffline
 from starlette.concurrency import run_in_threadpool
 
 from forecasting.errors import SettingsInvalid
+from serving.draining import end_with_parent
 from serving.front import Front
 from serving.living import LivingParts
 from serving.logs import JsonLines, log_as_json
@@ -46,6 +47,7 @@ def serve_app() -> FastAPI:
     settings, lines = load_serving_settings(), JsonLines()
     log_as_json(lines)
     TimedProtocol.request_seconds = settings.request_seconds
+    end_with_parent()
     return create_app(settings, lines)
 
 
