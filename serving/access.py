@@ -1,6 +1,7 @@
 """Say who may ask for what: trusted hosts, keys with scopes, and so many requests a minute."""
 
 import logging
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,6 +27,9 @@ OPEN: Final = ("/healthz", "/readyz", "/v2/health/", "/docs", "/openapi.json", "
 
 #: Routes that prove their sender by a signature of their own.
 SIGNED: Final = ("/hooks/",)
+
+#: How long a shared counter that failed is left alone: one that hangs delays whoever asks it.
+ALONE_SECONDS: Final = 1.0
 
 
 class KeyMissing(GatecastError):
@@ -119,6 +123,7 @@ class Rates:
 
     def __init__(self, limit: str | None, storage: str) -> None:
         self.errors = 0
+        self._alone_until = 0.0
         self._limit: RateLimitItem | None = None
         if limit is None:
             return
@@ -139,18 +144,24 @@ class Rates:
         """
         if self._limit is None:
             return
-        counting = self._shared
-        try:
-            allowed = await counting.hit(self._limit, who)
-        except (StorageError, OSError) as error:
-            self.errors += 1
-            logger.warning("rates are counted here alone: %s", type(error).__name__)
-            counting = self._own
-            allowed = await counting.hit(self._limit, who)
-        if not allowed:
-            stats = await counting.get_window_stats(self._limit, who)
+        if time.monotonic() >= self._alone_until:
+            try:
+                await self._hit(self._shared, self._limit, who)
+            except (StorageError, OSError) as error:
+                self._alone_until = time.monotonic() + ALONE_SECONDS
+                logger.warning("rates are counted here alone: %s", type(error).__name__)
+            else:
+                return
+        self.errors += 1
+        await self._hit(self._own, self._limit, who)
+
+    async def _hit(
+        self, counting: SlidingWindowCounterRateLimiter, limit: RateLimitItem, who: str
+    ) -> None:
+        if not await counting.hit(limit, who):
+            stats = await counting.get_window_stats(limit, who)
             seconds = max(1, round(stats.reset_time - datetime.now(UTC).timestamp()))
-            raise TooManyRequests("too many requests", seconds, expected=str(self._limit))
+            raise TooManyRequests("too many requests", seconds, expected=str(limit))
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from fastapi_offline import FastAPIOffline
 from starlette.concurrency import run_in_threadpool
 
 from forecasting.errors import SettingsInvalid
+from serving.draining import end_with_parent
 from serving.front import Front
 from serving.living import LivingParts
 from serving.logs import JsonLines, log_as_json
@@ -48,6 +49,7 @@ def serve_app() -> FastAPI:
     app = create_app(settings, lines)
     AdmittingProtocol.request_seconds = settings.request_seconds
     AdmittingProtocol.desk = app.state.parts.forecasts
+    end_with_parent()
     return app
 
 

@@ -1,8 +1,10 @@
 """End without losing a request: say "not ready", let clients move on, then let the server stop."""
 
 import asyncio
+import os
 import signal
 import threading
+from multiprocessing import parent_process
 from types import FrameType
 from typing import Final
 
@@ -50,3 +52,19 @@ class Draining:
             if callable(before):
                 self._before[number] = before  # type: ignore[assignment]
                 signal.signal(number, drain)
+
+
+def end_with_parent() -> None:
+    """Let a worker end once the process that started it is gone, however that one ended.
+
+    A worker left alone would keep the port from the next start, and answer for nobody.
+    """
+    parent = parent_process()
+    if parent is None:
+        return
+
+    def wait() -> None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, name="parent", daemon=True).start()

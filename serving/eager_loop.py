@@ -12,6 +12,9 @@ import uvloop
 #: Most connections that one turn of the loop takes in: each costs a twentieth of a millisecond.
 AT_ONCE: Final = 64
 
+#: Most connections that wait to be taken in: uvicorn's backlog.
+WAITING: Final = 2048
+
 
 class EagerLoop(uvloop.Loop):
     """uvloop, whose listening sockets take in one connection a turn, with a second way in.
@@ -55,8 +58,9 @@ class Entrances:
         return tuple(self._server.sockets)
 
     def close(self) -> None:
-        """Listen no more."""
+        """Take in who waits already, whom the end would cut off, and listen no more."""
         for copy in self._copies:
+            self._take_in(copy, WAITING)
             self._loop.remove_reader(copy)
             copy.close()
         self._copies = []
@@ -66,10 +70,10 @@ class Entrances:
         """Wait until the server has ended."""
         await self._server.wait_closed()
 
-    def _take_in(self, copy: socket.socket) -> None:
+    def _take_in(self, copy: socket.socket, most: int = AT_ONCE) -> None:
         # Nobody waits any more, or the process has no file left: the next turn looks again.
         with suppress(OSError):
-            for _ in range(AT_ONCE):
+            for _ in range(most):
                 connection, _ = copy.accept()
                 task = self._loop.create_task(
                     self._loop.connect_accepted_socket(self._factory, connection)

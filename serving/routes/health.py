@@ -12,12 +12,14 @@ from serving.living import Living, LivingParts
 router = APIRouter(tags=["health"])
 
 
+@router.head("/healthz", include_in_schema=False)
 @router.get("/healthz")
 async def healthz() -> dict[str, str]:
     """Answer while the process can answer at all."""
     return {"status": "alive"}
 
 
+@router.head("/readyz", include_in_schema=False)
 @router.get("/readyz", responses={503: {"description": "not ready"}})
 async def readyz(living: Living) -> JSONResponse:
     """Answer 200 once the published champions have been looked at, and are looked at again."""

@@ -8,9 +8,12 @@ import time
 
 import pytest
 from fastapi.testclient import TestClient
+from limits.aio.storage import MemoryStorage
+from limits.aio.strategies import SlidingWindowCounterRateLimiter
+from limits.errors import StorageError
 
 from forecasting.errors import SettingsInvalid
-from serving.access import HostRefused, KeyRing, Rates, network_of
+from serving.access import HostRefused, KeyRing, Rates, TooManyRequests, network_of
 from serving.app import create_app
 from serving.keys import create_key, keys_path, revoke_key
 from serving.settings import ServingSettings
@@ -203,6 +206,32 @@ def test_where_the_shared_counter_is_away_each_process_counts_for_itself(open_cl
 
     assert statuses == [200, 200, 429]
     assert client.app.state.parts.access.rates.errors == 3
+
+
+class Ailing(SlidingWindowCounterRateLimiter):
+    """A shared counter that counts, and then does not say when the next request may come."""
+
+    asked = 0
+
+    async def hit(self, *_asked):
+        self.asked += 1
+        return False
+
+    async def get_window_stats(self, *_asked):
+        raise StorageError(TimeoutError())
+
+
+def test_a_shared_counter_that_fails_half_way_is_no_error_and_is_left_alone_for_a_while():
+    rates = Rates("2/minute", "memory://")
+    rates._shared = Ailing(MemoryStorage())
+
+    async def count():
+        for _ in range(3):
+            await rates.count("ann")
+
+    with pytest.raises(TooManyRequests):
+        asyncio.run(count())
+    assert (rates._shared.asked, rates.errors) == (1, 3)
 
 
 @pytest.mark.skipif(shutil.which("redis-server") is None, reason="there is no redis-server here")

@@ -182,3 +182,13 @@ def test_the_log_is_json_and_says_when_the_process_ended(serve):
     lines = [json.loads(line) for line in served.log.read_text().splitlines()]
     assert any(line["event"] == "request" and line["path"] == "/v1/stations" for line in lines)
     assert any("Finished server process" in line.get("message", "") for line in lines)
+
+
+def test_a_worker_ends_with_the_process_that_started_it_even_if_that_one_is_killed():
+    command = [sys.executable, "-m", "tests.serving.orphan"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as starter:
+        assert starter.stdout.readline() == b"waiting\n"
+        starter.kill()
+
+        # The worker holds the other end of the pipe for as long as it lives.
+        assert starter.communicate(timeout=20) == (b"", None)

@@ -93,3 +93,10 @@ def test_a_service_whose_watcher_has_died_is_not_ready(client):
     client.app.state.parts.watcher.stop()
 
     assert client.get("/readyz").status_code == 503
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_a_proxy_may_check_by_head(client, path):
+    answer = client.head(path)
+
+    assert (answer.status_code, answer.content) == (200, b"")
