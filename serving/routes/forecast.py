@@ -13,12 +13,13 @@ from serving.forecasts import Posted, Prepared, Question, Said, answer
 from serving.kept import encoded
 from serving.living import Body, Living, LivingParts
 from serving.problems import described
-from serving.routes.admitted import AdmittedRoute
+from serving.routes.admitted import AdmittedRoute, PostedRoute
 from serving.routes.documents import FORECASTS, NOT_MODIFIED, IfNoneMatch, answered, posted
 from serving.schemas import ForecastAnswer, HourlyForecastAnswer
 from serving.tags import tagged
 
 router = APIRouter(prefix="/v1", tags=["forecast"], route_class=AdmittedRoute)
+posts = APIRouter(prefix="/v1", tags=["forecast"], route_class=PostedRoute)
 
 #: A body up to this size is read at once: sending it to a thread and back costs as much.
 SMALL_BYTES: Final = 2**16
@@ -50,7 +51,7 @@ async def read_forecast(
     return tagged(kept.body, kept.tag, kept.media_type, if_none_match)
 
 
-@router.post(
+@posts.post(
     "/forecast",
     response_model=ForecastAnswer | HourlyForecastAnswer,
     responses={**answered(FORECASTS), **described(400, 401, 403, 404, 408, 413, 422, 429, 503)},

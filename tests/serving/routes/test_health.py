@@ -1,5 +1,6 @@
 """Alive from the start, ready after the first look, and ready still when a swap fails."""
 
+import pytest
 from fastapi.testclient import TestClient
 
 from serving.app import create_app

@@ -59,8 +59,8 @@ def test_what_was_written_in_the_form_stands_in_it_again_as_text(write):
 def test_a_corpus_without_a_model_is_told_in_the_form(write):
     answer = write(model="nobody")
 
-    assert answer.status_code == 503
-    assert "it has no champion" in answer.text
+    assert answer.status_code == 404
+    assert "no such model is live here" in answer.text
 
 
 def test_a_full_desk_is_told_in_the_form(client, write):
