@@ -19,6 +19,8 @@ from pipelines import language, tracking
 from pipelines.commands.language import print_text_decision
 from pipelines.commands.models import promote, rollback
 from pipelines.commands.output import print_json
+from pipelines.commands.review import approve
+from pipelines.reviewing import GateRefused
 from pipelines.texts import judging, promotion
 from pipelines.texts.fitting import main
 from pipelines.texts.judgement import read_judgement, worded, write_judgement
@@ -59,7 +61,9 @@ def run(declared, seed=1):
 
 
 @pytest.mark.usefixtures("tiny_preset", "quiet", "easy_rivals")
-def test_a_tiny_corpus_goes_from_its_file_to_a_served_champion(settings, declared_words, capsys):
+def test_a_tiny_corpus_goes_from_its_file_to_a_served_champion(
+    settings, declared_words, capsys, own_environment
+):
     decision, _ = run(declared_words)
 
     assert decision["promoted"], decision["verdict"]["sentence"]
@@ -85,6 +89,21 @@ def test_a_tiny_corpus_goes_from_its_file_to_a_served_champion(settings, declare
     check_the_gate_again(capsys)
     kept = [each.promoted for each in read_decisions(settings.root, "language-words")]
     assert kept == [False, True, False, True]
+    check_two_pairs_of_eyes(client, own_environment)
+
+
+def check_two_pairs_of_eyes(client, environment):
+    """The gate only proposes; what it refused nobody approves; a person promotes, by name."""
+    environment["GATECAST_TWO_PAIRS_OF_EYES"] = "true"
+    with pytest.raises(GateRefused, match="not better than champion, version 1"):
+        approve("language-words/2", by="Ada")
+    client.delete_registered_model_alias("language-words", CHAMPION)
+    assert promote("language-words/1", json=True) == 0
+    assert alias_of(client, "language-words", CHAMPION) is None
+    assert resolve(client, "language-words/1").tags["verdict"].startswith("Proposed: ")
+    approve("language-words@challenger", by="Ada", why="it writes well")
+    champion = resolve(client, "language-words@champion")
+    assert (champion.version, champion.tags["approved_by"]) == (1, "Ada")
 
 
 def check_the_gate_again(capsys):
