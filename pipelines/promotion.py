@@ -10,17 +10,14 @@ import getpass
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 from mlflow import MlflowClient
 
 from data_checks.admissions import load_admitted
-from forecasting.climate.export import GraphForecaster
 from forecasting.climate.gate import Verdict
 from forecasting.climate.recipe import recipe_of
 from forecasting.climate.refit import RefitVerdict
-from forecasting.errors import ModelOutputInvalid, PromotionRefused
 from forecasting.settings import Settings
-from forecasting.stores.published import GRAPH, WEIGHTS, ModelCard, Pointer, read_card
+from forecasting.stores.published import GRAPH, WEIGHTS, ModelCard, Pointer
 from forecasting.stores.registry.aliases import (
     ChampionMoved,
     Move,
@@ -35,11 +32,11 @@ from forecasting.stores.registry.versions import (
     register,
     resolve,
 )
-from forecasting.stores.stations import climate_model
 from pipelines.describing import registration_of, verdict_tags, with_refit
 from pipelines.judging import Judgement, judge_against_champion, trial_of
 from pipelines.outcomes import outcome_of, outcome_tags, proposal, set_version_tags
 from pipelines.refitting import promoted_files, read_refit
+from pipelines.soundness import smoke_test
 from pipelines.workspace import Plan, read_plan
 
 #: How often a candidate is judged anew because another one was promoted meanwhile.
@@ -216,46 +213,6 @@ def _outrun(verdict: Verdict) -> Verdict:
         f"At the last judgement: {verdict.sentence}"
     )
     return replace(verdict, promoted=False, sentence=sentence)
-
-
-def require_own_model(card: ModelCard, model: str) -> None:
-    """Refuse a version of a model that is none of a station's own, as the lecture's.
-
-    Raises:
-        PromotionRefused: it is never promoted.
-    """
-    if card.model not in (climate_model(card.station), climate_model(card.station, card.target)):
-        raise PromotionRefused(
-            f"{model} is never promoted", expected="a station's own model", found=card.model
-        )
-
-
-def smoke_test(files: Path) -> None:
-    """Ask a version's verified graph for forecasts before it may be champion.
-
-    Raises:
-        ModelOutputInvalid: not finite, not in order, not repeatable, or dependent on its batch.
-    """
-    card = read_card(files)
-    forecaster = GraphForecaster(files / GRAPH)
-    rng = np.random.default_rng(0)
-    shape = (7, card.history, len(card.variables))
-    history = rng.normal(15.0, 3.0, shape).astype(np.float32)
-    origin = np.arange(7, dtype=np.int64) * card.step_seconds
-    together = forecaster(history, origin)
-    alone = np.concatenate([forecaster(history[[i]], origin[[i]]) for i in range(7)])
-    sound = (
-        together.shape == (7, card.horizon, len(card.levels))
-        and bool(np.isfinite(together).all())
-        and bool((np.diff(together, axis=-1) >= 0).all())
-        and together.tobytes() == forecaster(history, origin).tobytes()
-        and float(np.abs(together - alone).max()) <= 1e-4
-    )
-    if not sound:
-        raise ModelOutputInvalid(
-            f"the graph of {card.model} failed its smoke test",
-            expected="finite, ordered, repeatable forecasts, the same alone and in a batch",
-        )
 
 
 def roll_back(settings: Settings, model: str, why: str) -> Pointer:

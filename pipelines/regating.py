@@ -18,8 +18,9 @@ from forecasting.training.machine import one_thread
 from pipelines import chronicle
 from pipelines.explaining import log_explanation
 from pipelines.judging import judge_against_champion
-from pipelines.promotion import Decision, promote_version, require_own_model, tag_decision
+from pipelines.promotion import Decision, promote_version, tag_decision
 from pipelines.recording import log_verdict, metrics_json, verdict_json
+from pipelines.soundness import require_own_model
 
 
 def promote_again(

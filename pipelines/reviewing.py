@@ -16,9 +16,9 @@ from forecasting.stores.registry.proposals import withdraw_challenger
 from forecasting.stores.registry.versions import Version, resolve, store_errors
 from pipelines import tracking
 from pipelines.outcomes import AGAINST, NOBODY, REVIEW, set_version_tags
-from pipelines.promotion import require_own_model, smoke_test
 from pipelines.recording import logged_verdict
 from pipelines.reviewers import in_markdown
+from pipelines.soundness import require_own_model, smoke_test
 from pipelines.texts.promotion import smoke_test as smoke_test_text
 
 APPROVED, REJECTED = "approved", "rejected"

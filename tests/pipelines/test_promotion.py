@@ -11,7 +11,8 @@ from forecasting.stores.registry.aliases import ChampionMoved, alias_of, read_lo
 from forecasting.stores.registry.versions import connect, resolve
 from pipelines import promotion, tracking
 from pipelines.judging import Judgement, judge_against_champion, trial_of
-from pipelines.promotion import decide, publish_candidate, roll_back, smoke_test, wanted
+from pipelines.promotion import decide, publish_candidate, roll_back, wanted
+from pipelines.soundness import smoke_test
 
 MODEL = "climate-oslo"
 

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.reviewers import ReviewInvalid, in_markdown, reason, reviewer
+from pipelines.reviewing import APPROVED, REJECTED, Review, reviewed
 
 PLAIN = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_size=1)
 
@@ -48,3 +49,12 @@ def test_a_reason_may_be_left_out_only_where_it_is_not_needed():
 
 def test_markup_in_a_reviewers_words_is_shown_as_it_was_typed():
     assert in_markdown("[x](javascript:y) <img>") == r"\[x\](javascript:y) \<img\>"
+
+
+def test_reviews_stand_above_the_description_the_newest_first():
+    first = Review(state=REJECTED, time="2026-01-01", who="Ada", why="")
+    second = Review(state=APPROVED, time="2026-01-02", who="Bob", why="mended")
+
+    assert reviewed(reviewed("# Oslo", first), second) == (
+        "# Review\n\n- 2026-01-02: Approved by Bob: mended\n- 2026-01-01: Rejected by Ada\n\n# Oslo"
+    )

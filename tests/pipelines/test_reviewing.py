@@ -1,12 +1,11 @@
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from forecasting.errors import ModelOutputInvalid, PromotionRefused
 from forecasting.stores.decisions import read_decisions
-from forecasting.stores.published import NoChampion, read_pointer
+from forecasting.stores.published import read_pointer
 from forecasting.stores.registry.aliases import (
     ChampionMoved,
     alias_of,
@@ -29,7 +28,6 @@ from pipelines.reviewing import (
     VerdictMissing,
     approve,
     reject,
-    reviewed,
 )
 
 MODEL = "climate-oslo"
@@ -88,19 +86,15 @@ def test_what_passes_is_only_proposed_under_the_rule_and_seen_in_the_registry_it
     assert one.aliases == ("challenger",)
     assert alias_of(client, MODEL, "champion") is None
     assert read_log(strict.root) == []
-    with pytest.raises(NoChampion):
-        read_pointer(strict.root, MODEL)
     [kept] = read_decisions(strict.root, MODEL)
     assert (kept.outcome, kept.promoted, kept.version) == ("proposed", False, 1)
     assert kept.sentence.startswith("Proposed: mean MAE 0.5")
     assert kept.sentence.endswith("It waits for `gatecast models approve climate-oslo/1`.")
-    assert kept.candidate is not None
 
     entry = client.get_model_version_by_alias(MODEL, "challenger")
     assert entry.tags.items() >= {
         "proposed": "true", "promoted": "false", "review": "proposed", "judged_against": "none",
     }.items()  # fmt: skip
-    assert entry.tags["verdict"].startswith("Proposed: ")
     assert logged_verdict(client, one.run_id)["sentence"] == entry.tags["verdict"]
 
 
@@ -272,15 +266,6 @@ def test_a_rejected_version_needs_the_gate_again_before_it_is_approved(
     assert yes(resolve(client, one.name)).version == 1
 
 
-def test_a_rejection_that_came_in_between_stops_an_approval(proposed, yes, no, client):
-    seen = proposed()
-    no(seen)
-
-    with pytest.raises(IsRejected):
-        yes(seen)  # which was read before the rejection
-    assert alias_of(client, MODEL, "champion") is None
-
-
 def test_rolling_back_needs_no_approval(strict, proposed, yes):
     for wrong_by in (0.5, 0.0):
         yes(proposed(wrong_by))
@@ -293,15 +278,6 @@ def test_a_promotion_by_the_gate_replaces_what_a_reviewer_said(known, proposed, 
 
     assert gate(known.settings, resolve(client, one.name))["promoted"] is True
     assert client.get_model_version(MODEL, "1").tags["review"] == "promoted"
-
-
-def test_reviews_stand_above_the_description_the_newest_first():
-    first = replace(review(REJECTED), time="2026-01-01", who="Ada", why="")
-    second = replace(review(APPROVED), time="2026-01-02", who="Bob", why="mended")
-
-    assert reviewed(reviewed("# Oslo", first), second) == (
-        "# Review\n\n- 2026-01-02: Approved by Bob: mended\n- 2026-01-01: Rejected by Ada\n\n# Oslo"
-    )
 
 
 def test_a_promotion_of_another_version_in_between_is_seen_under_the_lock(
