@@ -36,6 +36,7 @@ models.command("pipelines.commands.models:show", name="show", help="One version,
 models.command("pipelines.commands.models:promote", name="promote", help="Run the gate again.")
 models.command("pipelines.commands.review:approve", name="approve", help="Say yes, by name.")
 models.command("pipelines.commands.review:reject", name="reject", help="Say no, and why.")
+models.command("pipelines.commands.reproduce:reproduce", name="reproduce", help="Train it again.")
 models.command("pipelines.commands.models:rollback", name="rollback", help="The champion before.")
 language.command("pipelines.commands.language:train", name="train", help="Train a text's model.")
 language.command("serving.text_commands:complete", name="complete", help="Write a prompt on.")

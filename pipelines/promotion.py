@@ -33,8 +33,10 @@ from forecasting.stores.registry.versions import (
     resolve,
 )
 from pipelines.describing import registration_of, verdict_tags, with_refit
+from pipelines.inputs import climate_inputs, log_inputs
 from pipelines.judging import Judgement, judge_against_champion, trial_of
 from pipelines.outcomes import outcome_of, outcome_tags, proposal, set_version_tags
+from pipelines.provenance import flat, read_environment
 from pipelines.refitting import promoted_files, read_refit
 from pipelines.soundness import smoke_test
 from pipelines.workspace import Plan, read_plan
@@ -87,6 +89,7 @@ def publish_candidate(
     if not wanted(judgement.verdict):
         return None
     plan, refit = read_plan(folder), read_refit(folder)
+    log_inputs(connect(settings), parent, climate_inputs(folder, plan, judgement.cell))
     card = card_of(settings, plan, judgement, parent)
     judged = _register(settings, folder / judgement.cell, plan, judgement, card, refit)
     if refit is None or not refit.accepted:
@@ -111,6 +114,8 @@ def _register(
     refit: RefitVerdict | None,
 ) -> int:
     registration = registration_of(settings, plan, judgement, card)
+    tags = registration.tags | flat(read_environment(files))
+    registration = replace(registration, tags=tags)
     return register(
         connect(settings),
         graph=files / GRAPH,

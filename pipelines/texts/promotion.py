@@ -27,6 +27,7 @@ from forecasting.stores.registry.aliases import (
 )
 from forecasting.stores.registry.proposals import settle
 from forecasting.stores.registry.versions import connect, register
+from pipelines.inputs import inputs_of, log_inputs
 from pipelines.outcomes import (
     REFUSED,
     outcome_of,
@@ -34,6 +35,7 @@ from pipelines.outcomes import (
     proposal,
     set_version_tags,
 )
+from pipelines.provenance import flat, read_environment
 from pipelines.texts.describing import text_registration, verdict_tags
 from pipelines.texts.judgement import TextJudgement
 from pipelines.texts.judging import MODEL
@@ -70,7 +72,11 @@ def publish_text(
     if not wanted(judgement.verdict):
         return None
     plan = read_text_plan(folder)
+    trained = folder / plan.members[0]
+    log_inputs(connect(settings), run_id, inputs_of(plan, plan.recipe, trained))
     corpus = plan.text(settings.root)
+    registration = text_registration(plan, corpus, judgement)
+    tags = registration.tags | flat(read_environment(trained))
     card = TextCard(
         model=plan.model,
         corpus=plan.corpus,
@@ -90,7 +96,7 @@ def publish_text(
         graph=folder / MODEL / GRAPH,
         weights=folder / MODEL / WEIGHTS,
         card=card,
-        registration=text_registration(plan, corpus, judgement),
+        registration=replace(registration, tags=tags),
         beside=[folder / MODEL / VOCABULARY],
     )
 

@@ -15,10 +15,11 @@ from forecasting.stores.decisions import read_decisions
 from forecasting.stores.published import read_pointer, read_text_card, version_folder
 from forecasting.stores.registry.aliases import CHALLENGER, CHAMPION, alias_of
 from forecasting.stores.registry.versions import connect, resolve
-from pipelines import language, tracking
+from pipelines import language, retraining, tracking
 from pipelines.commands.language import print_text_decision
 from pipelines.commands.models import promote, rollback
 from pipelines.commands.output import print_json
+from pipelines.commands.reproduce import reproduce
 from pipelines.commands.review import approve
 from pipelines.reviewing import GateRefused
 from pipelines.texts import judging, promotion
@@ -62,7 +63,7 @@ def run(declared, seed=1):
 
 @pytest.mark.usefixtures("tiny_preset", "quiet", "easy_rivals")
 def test_a_tiny_corpus_goes_from_its_file_to_a_served_champion(
-    settings, declared_words, capsys, own_environment
+    settings, declared_words, capsys, own_environment, monkeypatch
 ):
     decision, _ = run(declared_words)
 
@@ -90,6 +91,18 @@ def test_a_tiny_corpus_goes_from_its_file_to_a_served_champion(
     kept = [each.promoted for each in read_decisions(settings.root, "language-words")]
     assert kept == [False, True, False, True]
     check_two_pairs_of_eyes(client, own_environment)
+    check_it_is_trained_again(monkeypatch, capsys)
+
+
+def check_it_is_trained_again(monkeypatch, capsys):
+    """The members are trained again, and come to the same weights and the same graph."""
+    monkeypatch.setattr(retraining, "fit_beside", language.fit_beside)
+    capsys.readouterr()
+    assert reproduce("language-words/1", json=True) == 0
+    out = capsys.readouterr().out
+    told = json.loads(out[out.index("{\n") :])  # after the epochs, which the child would say
+    assert (told["same"], told["weights"]["differing"]) == (True, [])
+    assert [each["name"] for each in told["inputs"] if each["differs"]] == []
 
 
 def check_two_pairs_of_eyes(client, environment):
