@@ -16,6 +16,7 @@ from forecasting.stores.published import read_pointer, read_text_card, version_f
 from forecasting.stores.registry.aliases import CHALLENGER, CHAMPION, alias_of
 from forecasting.stores.registry.versions import connect, resolve
 from pipelines import language, retraining, tracking
+from pipelines.commands.compare import diff
 from pipelines.commands.language import print_text_decision
 from pipelines.commands.models import promote, rollback
 from pipelines.commands.output import print_json
@@ -92,6 +93,17 @@ def test_a_tiny_corpus_goes_from_its_file_to_a_served_champion(
     assert kept == [False, True, False, True]
     check_two_pairs_of_eyes(client, own_environment)
     check_it_is_trained_again(monkeypatch, capsys)
+    check_what_changed(capsys)
+
+
+def check_what_changed(capsys):
+    """Two versions of one text and recipe: the same data, the same bits."""
+    capsys.readouterr()
+    diff("language-words/1", "language-words/2", json=True)
+    told = json.loads(capsys.readouterr().out)
+    assert "the same data; the same parameters; bits_per_character" in told["sentence"]
+    assert told["skill"][0]["change"] == 0
+    assert [row["name"] for row in told["cost"]] == ["megabytes", "milliseconds"]
 
 
 def check_it_is_trained_again(monkeypatch, capsys):
