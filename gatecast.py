@@ -33,7 +33,13 @@ app.command("serving.commands:forecast", name="forecast", help="Forecast from th
 app.command("pipelines.commands.explain:explain", name="explain", help="Why it forecast so.")
 models.command("pipelines.commands.models:list_all", name="list", help="Models and versions.")
 models.command("pipelines.commands.models:show", name="show", help="One version, whole.")
+models.command("pipelines.commands.compare:diff", name="diff", help="What changed, in numbers.")
 models.command("pipelines.commands.models:promote", name="promote", help="Run the gate again.")
+models.command("pipelines.commands.review:approve", name="approve", help="Promote, by name.")
+models.command("pipelines.commands.review:reject", name="reject", help="Turn down, and why.")
+models.command(
+    "pipelines.commands.reproduce:reproduce", name="reproduce", help="Train again, compare."
+)
 models.command("pipelines.commands.models:rollback", name="rollback", help="The champion before.")
 language.command("pipelines.commands.language:train", name="train", help="Train a text's model.")
 language.command("serving.text_commands:complete", name="complete", help="Write a prompt on.")

@@ -53,6 +53,7 @@ def keep(settings: Settings, decision: Decision, run_id: str, about: dict[str, A
         version=decision.version,
         run_id=run_id,
         promoted=decision.promoted,
+        outcome=decision.outcome,
         sentence=sentence,
         who=getpass.getuser(),
         skill_horizon=verdict.skill_horizon,

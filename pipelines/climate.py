@@ -121,13 +121,13 @@ def publish(folder: str, run_id: str) -> int | None:
 
 @task
 def promote(folder: str, version: int | None, run_id: str) -> dict[str, Any]:
-    """Promote the version if it has earned it; returns the decision."""
+    """Promote the version if it has earned it, or propose it; returns the decision."""
     settings, path = load_settings(), Path(folder)
     judgement = judging.read_judgement(path)
     decision = promotion.decide(settings, path, judgement, version)
     recording.log_decision(settings, run_id, decision)
     chronicle.keep(settings, decision, run_id, chronicle.judged_as(path, judgement))
-    if decision.promoted:
+    if decision.promoted or decision.proposed:
         explaining.log_candidate(settings, run_id, path, judgement)
     create_markdown_artifact(
         key=artifact_key("decision", read_plan(path).model),
@@ -135,7 +135,7 @@ def promote(folder: str, version: int | None, run_id: str) -> dict[str, Any]:
         description="decision of the gate",
     )
     emit_event(
-        event=f"gatecast.{'promoted' if decision.promoted else 'refused'}",
+        event=f"gatecast.{decision.outcome}",
         resource={"prefect.resource.id": f"gatecast.model.{decision.model}"},
         payload={"version": decision.version, "sentence": decision.verdict.sentence},
     )

@@ -75,6 +75,7 @@ def main(arguments: list[str]) -> int:
     """Train the members of one candidate one after the other."""
     from forecasting.training.machine import one_thread  # noqa: PLC0415 - torch takes seconds
     from pipelines.pooled import homes_of, work_of  # noqa: PLC0415 - torch takes seconds
+    from pipelines.provenance import write_environment  # noqa: PLC0415 - only in the child
 
     root, folder, cell = Path(arguments[0]), Path(arguments[1]), arguments[2]
     one_thread()
@@ -90,6 +91,7 @@ def main(arguments: list[str]) -> int:
             histories[str(seed)] = asdict(fit)
             say({"cell": cell, "done": position + 1})
         for home in homes_of(fitting, folder / cell):
+            write_environment(home)
             write_json(home / "history.json", histories)
     except GatecastError as error:
         say({REFUSAL: error.to_json()})

@@ -90,7 +90,7 @@ def publish(folder: str, run_id: str) -> int | None:
 
 @task
 def promote(folder: str, version: int | None, run_id: str) -> dict[str, Any]:
-    """Promote the version if it has earned it; returns the decision."""
+    """Promote the version if it has earned it, or propose it; returns the decision."""
     settings, path = load_settings(), Path(folder)
     judgement = judgements.read_judgement(path)
     decision = promotion.decide_text(settings, path, judgement, version)
@@ -102,7 +102,7 @@ def promote(folder: str, version: int | None, run_id: str) -> dict[str, Any]:
         description="decision of the gate",
     )
     emit_event(
-        event=f"gatecast.{'promoted' if decision.promoted else 'refused'}",
+        event=f"gatecast.{decision.outcome}",
         resource={"prefect.resource.id": f"gatecast.model.{decision.model}"},
         payload={"version": decision.version, "sentence": decision.verdict.sentence},
     )

@@ -50,8 +50,14 @@ def arrange(root: Path, folders: Sequence[Path]) -> Arranged | None:
     if not shares:
         return None
     pooled = {name: plans[name][1] for name in shares}
+    pool = {
+        name: {"plan": asdict(plans[name][0]), "share": asdict(share)}
+        for name, share in shares.items()
+    }
     for name, share in shares.items():
-        write_json(pooled[name] / SHARE, {**asdict(share), "stations": sorted(shares)})
+        write_json(
+            pooled[name] / SHARE, {**asdict(share), "stations": sorted(shares), "pool": pool}
+        )
     content = {name: str(folder) for name, folder in pooled.items()}
     said = json.dumps([content, {name: asdict(share) for name, share in shares.items()}])
     key = hashlib.sha256(said.encode()).hexdigest()[:16]
@@ -112,6 +118,13 @@ def read_share(folder: Path) -> Share:
     content: dict[str, Any] = json.loads((folder / SHARE).read_bytes())
     held = tuple((int(first), int(last)) for first, last in content["held"])
     return Share(train=content["train"], held=held)
+
+
+def read_pool(folder: Path) -> dict[str, Any]:
+    """Read every station's plan and share of the pool that a plan belongs to, as JSON."""
+    content: dict[str, Any] = json.loads((folder / SHARE).read_bytes())
+    pool: dict[str, Any] = content["pool"]
+    return pool
 
 
 def pooled_stations(folder: Path) -> tuple[str, ...]:

@@ -10,17 +10,14 @@ import getpass
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 from mlflow import MlflowClient
 
 from data_checks.admissions import load_admitted
-from forecasting.climate.export import GraphForecaster
 from forecasting.climate.gate import Verdict
 from forecasting.climate.recipe import recipe_of
 from forecasting.climate.refit import RefitVerdict
-from forecasting.errors import ModelOutputInvalid
 from forecasting.settings import Settings
-from forecasting.stores.published import GRAPH, WEIGHTS, ModelCard, Pointer, read_card
+from forecasting.stores.published import GRAPH, WEIGHTS, ModelCard, Pointer
 from forecasting.stores.registry.aliases import (
     ChampionMoved,
     Move,
@@ -28,16 +25,20 @@ from forecasting.stores.registry.aliases import (
     promote,
     set_challenger,
 )
+from forecasting.stores.registry.proposals import settle
 from forecasting.stores.registry.versions import (
     Version,
     connect,
     register,
     resolve,
-    store_errors,
 )
 from pipelines.describing import registration_of, verdict_tags, with_refit
+from pipelines.inputs import climate_inputs, log_inputs
 from pipelines.judging import Judgement, judge_against_champion, trial_of
+from pipelines.outcomes import outcome_of, outcome_tags, proposal, set_version_tags
+from pipelines.provenance import flat, read_environment
 from pipelines.refitting import promoted_files, read_refit
+from pipelines.soundness import smoke_test
 from pipelines.workspace import Plan, read_plan
 
 #: How often a candidate is judged anew because another one was promoted meanwhile.
@@ -48,7 +49,9 @@ ATTEMPTS = 3
 class Decision:
     """What came of a candidate. `version` is None where it was only logged.
 
-    `refit` is what came of training it on all rows, where that was asked for.
+    `judged_against` is the champion of the judgement. `proposed` says that the gate let it through
+    and a person has yet to agree. `refit` is what came of training it on all rows, where that was
+    asked for.
     """
 
     model: str
@@ -56,6 +59,13 @@ class Decision:
     promoted: bool
     verdict: Verdict
     refit: RefitVerdict | None = None
+    judged_against: int | None = None
+    proposed: bool = False
+
+    @property
+    def outcome(self) -> str:
+        """One word for it: promoted, proposed or refused."""
+        return outcome_of(promoted=self.promoted, proposed=self.proposed)
 
 
 def wanted(verdict: Verdict) -> bool:
@@ -79,6 +89,7 @@ def publish_candidate(
     if not wanted(judgement.verdict):
         return None
     plan, refit = read_plan(folder), read_refit(folder)
+    log_inputs(connect(settings), parent, climate_inputs(folder, plan, judgement.cell))
     card = card_of(settings, plan, judgement, parent)
     judged = _register(settings, folder / judgement.cell, plan, judgement, card, refit)
     if refit is None or not refit.accepted:
@@ -103,6 +114,8 @@ def _register(
     refit: RefitVerdict | None,
 ) -> int:
     registration = registration_of(settings, plan, judgement, card)
+    tags = registration.tags | flat(read_environment(files))
+    registration = replace(registration, tags=tags)
     return register(
         connect(settings),
         graph=files / GRAPH,
@@ -137,7 +150,7 @@ def card_of(settings: Settings, plan: Plan, judgement: Judgement, run_id: str) -
 
 
 def decide(settings: Settings, folder: Path, judgement: Judgement, version: int | None) -> Decision:
-    """Promote a registered candidate, judging it anew where the champion moved meanwhile."""
+    """Promote or propose a registered candidate, judged anew where the champion moved meanwhile."""
     plan, refit = read_plan(folder), read_refit(folder)
     if version is None:
         return Decision(model=plan.model, version=None, promoted=False, verdict=judgement.verdict)
@@ -147,26 +160,45 @@ def decide(settings: Settings, folder: Path, judgement: Judgement, version: int 
         if not verdict.promoted:
             break
         try:
-            promote(
-                client,
-                settings,
-                _move(plan.model, version, champion, _why(verdict, refit)),
-                smoke_test,
-            )
+            move = _move(plan.model, version, champion, _why(verdict, refit))
+            promoted = settle(client, settings, move, smoke_test)
         except ChampionMoved:
             graph = folder / judgement.cell / GRAPH
             champion, verdict = judge_against_champion(
                 settings, trial_of(settings, plan), plan.model, graph, itself=version
             )
         else:
-            return Decision(
-                model=plan.model, version=version, promoted=True, verdict=verdict, refit=refit
-            )
+            return settled(move, verdict, refit, promoted=promoted)
     if verdict.promoted:
         verdict = _outrun(verdict)
     version = _judged(client, plan.model, version)
     set_challenger(client, plan.model, version)
-    return Decision(model=plan.model, version=version, promoted=False, verdict=verdict, refit=refit)
+    return Decision(
+        model=plan.model,
+        version=version,
+        promoted=False,
+        verdict=verdict,
+        refit=refit,
+        judged_against=champion,
+    )
+
+
+def settled(
+    move: Move, verdict: Verdict, refit: RefitVerdict | None = None, *, promoted: bool
+) -> Decision:
+    """Return the decision on a version that passed the gate: promoted, or else proposed."""
+    if not promoted:
+        sentence = proposal(verdict.sentence, f"{move.model}/{move.version}")
+        verdict = replace(verdict, sentence=sentence)
+    return Decision(
+        model=move.model,
+        version=move.version,
+        promoted=promoted,
+        verdict=verdict,
+        refit=refit,
+        judged_against=move.judged_against,
+        proposed=not promoted,
+    )
 
 
 def _why(verdict: Verdict, refit: RefitVerdict | None) -> str:
@@ -188,34 +220,6 @@ def _outrun(verdict: Verdict) -> Verdict:
     return replace(verdict, promoted=False, sentence=sentence)
 
 
-def smoke_test(files: Path) -> None:
-    """Ask a version's verified graph for forecasts before it may be champion.
-
-    Raises:
-        ModelOutputInvalid: not finite, not in order, not repeatable, or dependent on its batch.
-    """
-    card = read_card(files)
-    forecaster = GraphForecaster(files / GRAPH)
-    rng = np.random.default_rng(0)
-    shape = (7, card.history, len(card.variables))
-    history = rng.normal(15.0, 3.0, shape).astype(np.float32)
-    origin = np.arange(7, dtype=np.int64) * card.step_seconds
-    together = forecaster(history, origin)
-    alone = np.concatenate([forecaster(history[[i]], origin[[i]]) for i in range(7)])
-    sound = (
-        together.shape == (7, card.horizon, len(card.levels))
-        and bool(np.isfinite(together).all())
-        and bool((np.diff(together, axis=-1) >= 0).all())
-        and together.tobytes() == forecaster(history, origin).tobytes()
-        and float(np.abs(together - alone).max()) <= 1e-4
-    )
-    if not sound:
-        raise ModelOutputInvalid(
-            f"the graph of {card.model} failed its smoke test",
-            expected="finite, ordered, repeatable forecasts, the same alone and in a batch",
-        )
-
-
 def roll_back(settings: Settings, model: str, why: str) -> Pointer:
     """Make the previous champion the champion again, with the checks of a promotion.
 
@@ -231,15 +235,16 @@ def roll_back(settings: Settings, model: str, why: str) -> Pointer:
 
 def promote_version(
     settings: Settings, version: Version, verdict: Verdict, champion: int | None
-) -> Pointer:
-    """Promote a registered version that has passed the whole gate again.
+) -> Decision:
+    """Promote or propose a registered version that has passed the whole gate again.
 
     Raises:
         ChampionMoved: another version was promoted since the judgement.
         ManifestMismatch, ModelOutputInvalid: the version's files will not do.
     """
     move = _move(version.model, version.version, champion, verdict.sentence)
-    return promote(connect(settings), settings, move, smoke_test)
+    promoted = settle(connect(settings), settings, move, smoke_test)
+    return settled(move, verdict, promoted=promoted)
 
 
 def _move(model: str, version: int, champion: int | None, why: str) -> Move:
@@ -252,7 +257,5 @@ def tag_decision(client: MlflowClient, decision: Decision) -> None:
     """Write the final decision on the version, where there is one."""
     if decision.version is None:
         return
-    tags = verdict_tags(decision.verdict) | {"promoted": str(decision.promoted).lower()}
-    with store_errors():
-        for name, value in tags.items():
-            client.set_model_version_tag(decision.model, str(decision.version), name, value)
+    tags = verdict_tags(decision.verdict) | outcome_tags(decision.outcome, decision.judged_against)
+    set_version_tags(client, decision.model, decision.version, tags)

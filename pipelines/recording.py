@@ -114,6 +114,7 @@ def log_decision(settings: Settings, run_id: str, decision: Decision) -> None:
         run_id,
         {
             "promoted": str(decision.promoted).lower(),
+            "proposed": str(decision.proposed).lower(),
             "verdict": decision.verdict.sentence[:5000],
             "registered_version": "" if decision.version is None else str(decision.version),
             "skill_horizon": str(decision.verdict.skill_horizon),
@@ -176,6 +177,7 @@ def decision_json(judgement: Judgement, decision: Decision, run_id: str) -> dict
         "model": decision.model,
         "version": decision.version,
         "promoted": decision.promoted,
+        "proposed": decision.proposed,
         "verdict": verdict_json(decision.verdict),
         "refit": None if decision.refit is None else asdict(decision.refit),
         "cell": judgement.cell,

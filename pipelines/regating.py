@@ -13,19 +13,20 @@ from forecasting.errors import PromotionRefused
 from forecasting.settings import Settings
 from forecasting.stores.published import GRAPH, read_card
 from forecasting.stores.registry.versions import Version, fetch
-from forecasting.stores.stations import climate_model, read_station
+from forecasting.stores.stations import read_station
 from forecasting.training.machine import one_thread
 from pipelines import chronicle
 from pipelines.explaining import log_explanation
 from pipelines.judging import judge_against_champion
 from pipelines.promotion import Decision, promote_version, tag_decision
 from pipelines.recording import log_verdict, metrics_json, verdict_json
+from pipelines.soundness import require_own_model
 
 
 def promote_again(
     settings: Settings, client: MlflowClient, version: Version, scratch: Path
 ) -> dict[str, Any]:
-    """Judge a version on the station's newest admitted data and promote it if it passes.
+    """Judge a version on the station's newest admitted data; promote or propose what passes.
 
     Raises:
         PromotionRefused: the version may never be champion, or has seen the gate's rows.
@@ -36,10 +37,7 @@ def promote_again(
     one_thread()
     files = fetch(client, version.model, version.version, scratch)
     card = read_card(files)
-    if card.model not in (climate_model(card.station), climate_model(card.station, card.target)):
-        raise PromotionRefused(
-            f"{version.model} is never promoted", expected="a station's own model", found=card.model
-        )
+    require_own_model(card, version.model)
     data_sha256 = read_station(settings.root, card.station).data_of(card.target)
     series = load_admitted(settings.root, data_sha256)
     window = WindowSpec(history=card.history, horizon=card.horizon)
@@ -63,29 +61,32 @@ def promote_again(
         itself=version.version,
         trained_through=card.trained_through,
     )
-    if verdict.promoted:
+    decision = (
         promote_version(settings, version, verdict, champion)
-    decision = _record(client, version, verdict)
+        if verdict.promoted
+        else _refused(version, verdict, champion)
+    )
+    # The newer verdict stands where the first one stood: the version's tags and its run.
+    tag_decision(client, decision)
+    log_verdict(client, version.run_id, decision.verdict)
     chronicle.keep(settings, decision, version.run_id, chronicle.carded_as(card, champion))
     if verdict.promoted:
         log_explanation(settings, version.run_id, files, series)
     return {
         "model": version.model,
         "version": version.version,
-        "promoted": verdict.promoted,
-        "verdict": verdict_json(verdict),
+        "promoted": decision.promoted,
+        "proposed": decision.proposed,
+        "verdict": verdict_json(decision.verdict),
         "metrics": metrics_json(verdict),
     }
 
 
-def _record(client: MlflowClient, version: Version, verdict: Verdict) -> Decision:
-    """Write the newer verdict where the first one stands: the version's tags and its run."""
-    decision = Decision(
+def _refused(version: Version, verdict: Verdict, champion: int | None) -> Decision:
+    return Decision(
         model=version.model,
         version=version.version,
-        promoted=verdict.promoted,
+        promoted=False,
         verdict=verdict,
+        judged_against=champion,
     )
-    tag_decision(client, decision)
-    log_verdict(client, version.run_id, verdict)
-    return decision

@@ -1,13 +1,10 @@
 """Log retrainings to MLflow: a parent run, a child a candidate, ids passed, nothing automatic."""
 
-import hashlib
 import platform
-import subprocess  # git, with fixed arguments
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 from mlflow import MlflowClient
@@ -17,8 +14,7 @@ from mlflow.exceptions import MlflowException
 from forecasting.settings import Settings
 from forecasting.stores.registry.store import artifact_root
 from forecasting.stores.registry.versions import connect, store_errors
-
-ROOT = Path(__file__).resolve().parent.parent
+from pipelines.provenance import code_version, lock_sha256
 
 #: MLflow takes so many at once.
 BATCH = {"metrics": 1000, "params": 100}
@@ -114,25 +110,13 @@ def end_run(client: MlflowClient, run_id: str, status: str = "FINISHED") -> None
 
 def environment() -> dict[str, str]:
     """Return what a run was made with: code version, lock file, interpreter, libraries."""
-    lock = ROOT / "requirements.lock"
-    digest = hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else "not present"
     tags = {
         "code_version": code_version(),
-        "lock_sha256": digest,
+        "lock_sha256": lock_sha256(),
         "python": platform.python_version(),
         "platform": platform.platform(terse=True),
     }
     return tags | {f"library.{name}": version(name) for name in ("torch", "numpy", "onnxruntime")}
-
-
-def code_version() -> str:
-    """Return the package's version with the commit it was run from, where there is one."""
-    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=12"]
-    try:
-        said = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)  # noqa: S603
-    except (OSError, subprocess.SubprocessError):
-        return version("gatecast")
-    return f"{version('gatecast')}+{said.stdout.strip()}"
 
 
 def flat_metrics(scores: Mapping[str, Any], prefix: str) -> dict[str, float]:

@@ -81,10 +81,13 @@ def open_workspace(root: Path, plan: Plan) -> Path:
 
 def read_plan(folder: Path) -> Plan:
     """Read the plan of a folder."""
-    content: dict[str, Any] = json.loads((folder / PLAN).read_bytes())
-    content["window"] = WindowSpec(**content["window"])
-    content["blocks"] = Blocks(**content["blocks"])
-    return Plan(**content)
+    return plan_of(json.loads((folder / PLAN).read_bytes()))
+
+
+def plan_of(content: dict[str, Any]) -> Plan:
+    """Return the plan that was written as JSON."""
+    window, blocks = WindowSpec(**content["window"]), Blocks(**content["blocks"])
+    return Plan(**{**content, "window": window, "blocks": blocks})
 
 
 def close_workspace(folder: Path) -> None:

@@ -46,10 +46,12 @@ class LeadScores:
 
 @dataclass(frozen=True, kw_only=True)
 class DecisionEntry:
-    """A decision of the gate: what was judged, what came of it, and the numbers behind it.
+    """A decision of the gate or of a reviewer: on what, what came of it, the numbers behind it.
 
-    `version` is None where the candidate was only logged. `candidate`, `rivals` and `seasons`
-    are empty for a language model, whose sentence holds its numbers.
+    `outcome` is `promoted`, `refused` or `proposed`, of a reviewer `approved` or `rejected`; None
+    in a log older than that field. `version` is None where the candidate was only logged.
+    `candidate`, `rivals` and `seasons` are empty for a language model and for a reviewer's word,
+    whose sentence holds the numbers.
     """
 
     model: str
@@ -69,6 +71,7 @@ class DecisionEntry:
     candidate: LeadScores | None = None
     rivals: dict[str, LeadScores] = field(default_factory=dict)
     seasons: dict[str, LeadScores] = field(default_factory=dict)
+    outcome: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,6 +172,7 @@ def _decision(content: dict[str, Any]) -> DecisionEntry:
     entry = DecisionEntry(**known)
     _require(str, entry.time, entry.model, entry.sentence, entry.who, entry.run_id)
     _require(str | None, entry.preset, entry.cell, entry.trained_through, entry.data_sha256)
+    _require(str | None, entry.outcome)
     _require(int | None, entry.version, entry.judged_against, entry.skill_horizon, entry.origins)
     return entry
 

@@ -72,6 +72,8 @@ def show(version: str, *, json: bool = False) -> None:
 def promote(version: str, *, json: bool = False) -> int:
     """Run the full gate on a registered version again and promote it if it passes.
 
+    Where the setting `two_pairs_of_eyes` holds, it is only proposed: `approve` promotes it.
+
     Args:
         version: `climate-seattle/3` or `climate-seattle@challenger`.
         json: print one JSON object.
@@ -87,7 +89,7 @@ def promote(version: str, *, json: bool = False) -> int:
         print_json(result)
     else:
         print_line(str(result["verdict"]["sentence"]))
-    return 0 if result["promoted"] else REFUSED
+    return 0 if result["promoted"] or result["proposed"] else REFUSED
 
 
 def rollback(name: str, *, json: bool = False) -> None:

@@ -90,7 +90,8 @@ def print_decisions(outcome: dict[str, Any]) -> None:
     print_line("Stations and targets", style="bold")
     for decision in outcome["decisions"]:
         metrics, version = decision["metrics"], decision["version"]
-        said = f"promoted, version {version}" if decision["promoted"] else "not promoted"
+        word = "promoted" if decision["promoted"] else "proposed" if decision["proposed"] else None
+        said = f"{word}, version {version}" if word else "not promoted"
         print_line(
             f"{decision['model']}: {decision['cell']}, mean MAE {metrics['mean_mae']:.3f}, "
             f"skill {100 * metrics['skill']:+.1f} % against {metrics['best_rival']}: {said}"

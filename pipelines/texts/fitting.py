@@ -20,6 +20,7 @@ def main(arguments: list[str]) -> int:
     """Train the network of a name, measure it, write its folder."""
     from forecasting.language.training import train_network  # noqa: PLC0415 - torch takes seconds
     from forecasting.training.machine import one_thread  # noqa: PLC0415 - torch takes seconds
+    from pipelines.provenance import write_environment  # noqa: PLC0415 - only in the child
     from pipelines.texts.workspace import read_text_plan  # noqa: PLC0415 - torch takes seconds
 
     root, folder, name = Path(arguments[0]), Path(arguments[1]), arguments[2]
@@ -33,6 +34,7 @@ def main(arguments: list[str]) -> int:
             say({"cell": name, "member": 0, **asdict(epoch)})
 
         trained = train_network(corpus, member, seed, folder / name, tell)
+        write_environment(folder / name)
         write_json(folder / name / HISTORY, trained.to_json())
         say({"cell": name, "done": 1})
     except GatecastError as error:

@@ -5,7 +5,7 @@ the champion only is registered as `challenger`. Every other is only logged with
 """
 
 import getpass
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +25,17 @@ from forecasting.stores.registry.aliases import (
     promote,
     set_challenger,
 )
-from forecasting.stores.registry.versions import connect, register, store_errors
+from forecasting.stores.registry.proposals import settle
+from forecasting.stores.registry.versions import connect, register
+from pipelines.inputs import inputs_of, log_inputs
+from pipelines.outcomes import (
+    REFUSED,
+    outcome_of,
+    outcome_tags,
+    proposal,
+    set_version_tags,
+)
+from pipelines.provenance import flat, read_environment
 from pipelines.texts.describing import text_registration, verdict_tags
 from pipelines.texts.judgement import TextJudgement
 from pipelines.texts.judging import MODEL
@@ -40,6 +50,13 @@ class TextDecision:
     version: int | None
     promoted: bool
     verdict: Verdict
+    judged_against: int | None = None
+    proposed: bool = False
+
+    @property
+    def outcome(self) -> str:
+        """One word for it: promoted, proposed or refused."""
+        return outcome_of(promoted=self.promoted, proposed=self.proposed)
 
 
 def wanted(verdict: Verdict) -> bool:
@@ -55,7 +72,11 @@ def publish_text(
     if not wanted(judgement.verdict):
         return None
     plan = read_text_plan(folder)
+    trained = folder / plan.members[0]
+    log_inputs(connect(settings), run_id, inputs_of(plan, plan.recipe, trained))
     corpus = plan.text(settings.root)
+    registration = text_registration(plan, corpus, judgement)
+    tags = registration.tags | flat(read_environment(trained))
     card = TextCard(
         model=plan.model,
         corpus=plan.corpus,
@@ -75,7 +96,7 @@ def publish_text(
         graph=folder / MODEL / GRAPH,
         weights=folder / MODEL / WEIGHTS,
         card=card,
-        registration=text_registration(plan, corpus, judgement),
+        registration=replace(registration, tags=tags),
         beside=[folder / MODEL / VOCABULARY],
     )
 
@@ -83,32 +104,56 @@ def publish_text(
 def decide_text(
     settings: Settings, folder: Path, judgement: TextJudgement, version: int | None
 ) -> TextDecision:
-    """Promote a registered model that has passed the gate; tag it with what came of it."""
+    """Promote or propose a model that has passed the gate; tag it with what came of it."""
     plan, verdict = read_text_plan(folder), judgement.verdict
     if version is None:
         return TextDecision(model=plan.model, version=None, promoted=False, verdict=verdict)
     client = connect(settings)
-    promoted = False
-    if verdict.promoted:
-        try:
-            move = move_of(plan.model, version, judgement.champion, verdict.sentence)
-            promote(client, settings, move, smoke_test)
-            promoted = True
-        except ChampionMoved as error:
-            verdict = _outrun(verdict, error)
-    if not promoted:
+    move = move_of(plan.model, version, judgement.champion, verdict.sentence)
+    try:
+        decision = settle_text(client, settings, move, verdict)
+    except ChampionMoved as error:
+        decision = _settled(move, _outrun(verdict, error), promoted=False)
+    if decision.outcome == REFUSED:
         set_challenger(client, plan.model, version)
-    decision = TextDecision(model=plan.model, version=version, promoted=promoted, verdict=verdict)
     tag_text_decision(client, decision)
     return decision
 
 
+def settle_text(
+    client: MlflowClient, settings: Settings, move: Move, verdict: Verdict
+) -> TextDecision:
+    """Promote or propose what passed the gate; returns the decision on it, or on what did not.
+
+    Raises:
+        ChampionMoved: another version was promoted since the judgement.
+        ManifestMismatch, ModelInvalid, ModelOutputInvalid: the version's files will not do.
+    """
+    promoted = verdict.promoted and settle(client, settings, move, smoke_test)
+    return _settled(move, verdict, promoted=promoted)
+
+
+def _settled(move: Move, verdict: Verdict, *, promoted: bool) -> TextDecision:
+    proposed = verdict.promoted and not promoted
+    if proposed:
+        sentence = proposal(verdict.sentence, f"{move.model}/{move.version}")
+        verdict = replace(verdict, sentence=sentence)
+    return TextDecision(
+        model=move.model,
+        version=move.version,
+        promoted=promoted,
+        verdict=verdict,
+        judged_against=move.judged_against,
+        proposed=proposed,
+    )
+
+
 def tag_text_decision(client: MlflowClient, decision: TextDecision) -> None:
     """Write the final decision on the version."""
-    tags = verdict_tags(decision.verdict) | {"promoted": str(decision.promoted).lower()}
-    with store_errors():
-        for name, value in tags.items():
-            client.set_model_version_tag(decision.model, str(decision.version), name, value)
+    if decision.version is None:
+        return
+    tags = verdict_tags(decision.verdict) | outcome_tags(decision.outcome, decision.judged_against)
+    set_version_tags(client, decision.model, decision.version, tags)
 
 
 def _outrun(verdict: Verdict, error: ChampionMoved) -> Verdict:

@@ -96,6 +96,7 @@ def log_text_decision(settings: Settings, run_id: str, decision: TextDecision) -
     client = connect(settings)
     tags = {
         "promoted": str(decision.promoted).lower(),
+        "proposed": str(decision.proposed).lower(),
         "verdict": decision.verdict.sentence[:5000],
         "registered_version": "" if decision.version is None else str(decision.version),
     }
@@ -111,6 +112,7 @@ def keep_text_decision(settings: Settings, run_id: str, decision: TextDecision) 
         version=decision.version,
         run_id=run_id,
         promoted=decision.promoted,
+        outcome=decision.outcome,
         sentence=decision.verdict.sentence,
         who=getpass.getuser(),
     )
@@ -142,6 +144,7 @@ def text_decision_json(
         "model": decision.model,
         "version": decision.version,
         "promoted": decision.promoted,
+        "proposed": decision.proposed,
         "test_bits_per_character": spoken(evidence.candidate.bits_per_character),
         "test_perplexity": spoken(evidence.candidate.perplexity),
         "best_ngram_bits_per_character": spoken(best.bits_per_character),

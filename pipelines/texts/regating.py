@@ -11,18 +11,17 @@ from forecasting.language.rivals import measure_rivals
 from forecasting.language.vocabulary import read_vocabulary
 from forecasting.settings import Settings
 from forecasting.stores.published import GRAPH, read_text_card
-from forecasting.stores.registry.aliases import promote
 from forecasting.stores.registry.versions import Version, fetch
 from pipelines.texts.judgement import worded
 from pipelines.texts.judging import Heard, evidence_of, version_losses
-from pipelines.texts.promotion import TextDecision, move_of, smoke_test, tag_text_decision
+from pipelines.texts.promotion import move_of, settle_text, tag_text_decision
 from pipelines.texts.recording import keep_text_decision
 
 
 def promote_text_again(
     settings: Settings, client: MlflowClient, version: Version, scratch: Path
 ) -> dict[str, Any]:
-    """Judge a version on the text that it was trained for, and promote it if it passes.
+    """Judge a version on the text that it was trained for; promote or propose what passes.
 
     Raises:
         DataUnchecked: that text is no longer here, or carries no accepting verdict.
@@ -37,20 +36,14 @@ def promote_text_again(
     heard = Heard(files / GRAPH, losses, measure_rivals(corpus))
     champion, evidence = evidence_of(settings, version.model, corpus, heard, itself=version.version)
     verdict = judge(evidence)
-    if verdict.promoted:
-        move = move_of(version.model, version.version, champion, verdict.sentence)
-        promote(client, settings, move, smoke_test)
-    decision = TextDecision(
-        model=version.model,
-        version=version.version,
-        promoted=verdict.promoted,
-        verdict=verdict,
-    )
+    move = move_of(version.model, version.version, champion, verdict.sentence)
+    decision = settle_text(client, settings, move, verdict)
     tag_text_decision(client, decision)
     keep_text_decision(settings, version.run_id, decision)
     return {
         "model": version.model,
         "version": version.version,
-        "promoted": verdict.promoted,
-        "verdict": worded(verdict.to_json()),
+        "promoted": decision.promoted,
+        "proposed": decision.proposed,
+        "verdict": worded(decision.verdict.to_json()),
     }

@@ -102,7 +102,7 @@ def _events(decisions: Sequence[DecisionEntry], moves: Sequence[MoveEntry]) -> l
     events = [
         Event(
             time=entry.time,
-            kind="promoted" if entry.promoted else "refused",
+            kind=entry.outcome or ("promoted" if entry.promoted else "refused"),
             version=entry.version,
             who=entry.who,
             why=entry.sentence,

@@ -11,7 +11,8 @@ from forecasting.stores.registry.aliases import ChampionMoved, alias_of, read_lo
 from forecasting.stores.registry.versions import connect, resolve
 from pipelines import promotion, tracking
 from pipelines.judging import Judgement, judge_against_champion, trial_of
-from pipelines.promotion import decide, publish_candidate, roll_back, smoke_test, wanted
+from pipelines.promotion import decide, publish_candidate, roll_back, wanted
+from pipelines.soundness import smoke_test
 
 MODEL = "climate-oslo"
 
@@ -152,6 +153,24 @@ def test_a_worse_candidate_is_a_challenger_and_is_refused_with_both_numbers(
     assert read_pointer(work.settings.root, MODEL).version == 1
 
 
+def test_under_two_pairs_of_eyes_a_retraining_only_proposes_against_the_newest_champion(
+    work, candidate, champion, client
+):
+    strict = work.settings.model_copy(update={"two_pairs_of_eyes": True})
+    judgement, version = candidate(cell="lstm")
+    moved = champion(0.5)  # after the judgement: so the proposal is judged anew
+
+    decision = decide(strict, work.folder, judgement, version)
+
+    assert (decision.outcome, decision.promoted, decision.judged_against) == (
+        "proposed", False, moved,
+    )  # fmt: skip
+    assert alias_of(client, MODEL, "challenger") == version
+    assert alias_of(client, MODEL, "champion") == moved
+    assert read_pointer(work.settings.root, MODEL).version == moved
+    assert [line["after"] for line in read_log(work.settings.root)] == [moved]
+
+
 def test_a_candidate_judged_before_the_champion_moved_is_judged_anew_and_promoted(
     work, candidate, champion
 ):
@@ -193,7 +212,7 @@ def test_a_champion_that_always_moves_ends_the_attempts_with_a_refusal(
         asked.append(arguments)
         raise ChampionMoved("the champion has changed since the judgement")
 
-    monkeypatch.setattr(promotion, "promote", moved)
+    monkeypatch.setattr(promotion, "settle", moved)
     decision = decide(work.settings, work.folder, judgement, version)
     assert len(asked) == promotion.ATTEMPTS
     assert not decision.promoted

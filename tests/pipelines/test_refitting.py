@@ -205,10 +205,22 @@ def test_of_a_refit_that_is_outrun_the_judged_version_becomes_challenger(
 
     judgement, run_id = judged()
     refitted(judgement, run_id)
-    monkeypatch.setattr(promotion, "promote", moved)
+    monkeypatch.setattr(promotion, "settle", moved)
     decision = promoted(asked, judgement, run_id)
     assert (decision.promoted, decision.version) == (False, 1)
     assert alias_of(connect(asked.settings), MODEL, CHALLENGER) == 1
+
+
+def test_under_two_pairs_of_eyes_the_refit_is_what_is_proposed(asked, judged, refitted):
+    strict = asked.settings.model_copy(update={"two_pairs_of_eyes": True})
+    judgement, run_id = judged()
+    refitted(judgement, run_id)
+
+    decision = promoted(replace(asked, settings=strict), judgement, run_id)
+
+    assert (decision.outcome, decision.version) == ("proposed", 2)
+    assert alias_of(connect(asked.settings), MODEL, CHALLENGER) == 2
+    assert read_log(asked.settings.root) == []
 
 
 def test_what_came_of_a_refit_is_kept_with_the_run(asked, judged, refitted, tmp_path):

@@ -12,7 +12,8 @@ from forecasting.settings import Settings
 from forecasting.stores.published import read_card, read_pointer, version_folder
 from forecasting.stores.registry.versions import connect, resolve
 from forecasting.stores.stations import list_stations, read_station
-from pipelines import explaining
+from pipelines import explaining, retraining
+from pipelines.reproducing import reproduce
 from serving.app import create_app
 from serving.commands import forecast
 from serving.settings import ServingSettings
@@ -119,6 +120,20 @@ def test_forecast_and_explain_find_a_further_target(sound, capsys, own_environme
     version = explaining.find_version(client, MODELS[3])
     explanation = explaining.explain_version(sound.settings, client, version, None)
     assert explanation.series.target == WIND
+
+
+def test_a_global_version_is_reproduced_to_the_byte(sound, tmp_path):
+    client = connect(sound.settings)
+    version = resolve(client, f"{MODELS[0]}@champion")
+    assert version.tags["kind"] == "global"
+
+    with without_prefect() as (_, fit), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(retraining, "fit_beside", fit.beside)
+        result = reproduce(sound.settings, client, version, tmp_path, print)
+
+    assert result.same, result.sentence
+    assert result.alikeness.same_file
+    assert [each.name for each in result.inputs if each.differs] == []
 
 
 def test_the_folders_of_plans_and_pools_are_dropped_at_the_end(sound):

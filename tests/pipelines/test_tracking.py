@@ -7,7 +7,7 @@ from importlib.metadata import version
 import pytest
 
 from forecasting.stores.registry.versions import connect
-from pipelines import tracking
+from pipelines import provenance, tracking
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_a_candidate_is_a_child_of_the_retraining(runs):
 
 def test_a_run_names_the_code_the_lock_file_and_the_environment(runs):
     parent, children = runs
-    lock = hashlib.sha256((tracking.ROOT / "requirements.lock").read_bytes()).hexdigest()
+    lock = hashlib.sha256((provenance.ROOT / "requirements.lock").read_bytes()).hexdigest()
     for run in (parent, *children.values()):
         tags = run.data.tags
         assert tags["lock_sha256"] == lock
@@ -121,9 +121,9 @@ def test_scores_become_metrics_by_lead_and_what_is_missing_is_left_out():
 
 
 def test_without_git_or_a_lock_file_the_package_itself_is_named(tmp_path, monkeypatch):
-    monkeypatch.setattr(tracking, "ROOT", tmp_path)
+    monkeypatch.setattr(provenance, "ROOT", tmp_path)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    assert tracking.code_version() == version("gatecast")
+    assert provenance.code_version() == version("gatecast")
     assert tracking.environment()["lock_sha256"] == "not present"
 
 
@@ -132,4 +132,4 @@ def test_a_git_that_hangs_does_not_stop_a_run(monkeypatch):
         raise subprocess.TimeoutExpired(command, options["timeout"])
 
     monkeypatch.setattr(subprocess, "run", hang)
-    assert tracking.code_version() == version("gatecast")
+    assert provenance.code_version() == version("gatecast")

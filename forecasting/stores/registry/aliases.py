@@ -117,13 +117,7 @@ def promote(
         ManifestMismatch: the version's files are not whole.
     """
     with promotion_lock(settings, move.model), tempfile.TemporaryDirectory() as scratch:
-        present = alias_of(client, move.model, CHAMPION)
-        if present != move.judged_against:
-            raise ChampionMoved(
-                f"the champion of {move.model} has changed since the judgement",
-                expected=f"version {move.judged_against}",
-                found=f"version {present}",
-            )
+        present = require_unmoved(client, move)
         files = fetch(client, move.model, move.version, Path(scratch))
         if check is not None:
             check(files)
@@ -136,6 +130,22 @@ def promote(
         # Logged before it is published: what is cut off here, `heal` finds by its old pointer.
         record(settings.root, move, before=present)
         return _publish(client, settings, move.model, move.version, files)
+
+
+def require_unmoved(client: MlflowClient, move: Move) -> int | None:
+    """Return the present champion, which has to be the one of the judgement; under the lock.
+
+    Raises:
+        ChampionMoved: it is another one.
+    """
+    present = alias_of(client, move.model, CHAMPION)
+    if present != move.judged_against:
+        raise ChampionMoved(
+            f"the champion of {move.model} has changed since the judgement",
+            expected=f"version {move.judged_against}",
+            found=f"version {present}",
+        )
+    return present
 
 
 def set_challenger(client: MlflowClient, model: str, version: int) -> None:

@@ -15,6 +15,7 @@ DECISION = {
     "model": "climate-oslo",
     "version": 3,
     "promoted": True,
+    "proposed": False,
     "cell": "gru",
     "held_out": {"lstm": None, "global-gru": 0.75, "gru": 0.5},
     "refit": None,

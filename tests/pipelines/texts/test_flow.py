@@ -15,10 +15,14 @@ from forecasting.stores.decisions import read_decisions
 from forecasting.stores.published import read_pointer, read_text_card, version_folder
 from forecasting.stores.registry.aliases import CHALLENGER, CHAMPION, alias_of
 from forecasting.stores.registry.versions import connect, resolve
-from pipelines import language, tracking
+from pipelines import language, retraining, tracking
+from pipelines.commands.compare import diff
 from pipelines.commands.language import print_text_decision
 from pipelines.commands.models import promote, rollback
 from pipelines.commands.output import print_json
+from pipelines.commands.reproduce import reproduce
+from pipelines.commands.review import approve
+from pipelines.reviewing import GateRefused
 from pipelines.texts import judging, promotion
 from pipelines.texts.fitting import main
 from pipelines.texts.judgement import read_judgement, worded, write_judgement
@@ -59,7 +63,9 @@ def run(declared, seed=1):
 
 
 @pytest.mark.usefixtures("tiny_preset", "quiet", "easy_rivals")
-def test_a_tiny_corpus_goes_from_its_file_to_a_served_champion(settings, declared_words, capsys):
+def test_a_tiny_corpus_goes_from_its_file_to_a_served_champion(
+    settings, declared_words, capsys, own_environment, monkeypatch
+):
     decision, _ = run(declared_words)
 
     assert decision["promoted"], decision["verdict"]["sentence"]
@@ -85,6 +91,44 @@ def test_a_tiny_corpus_goes_from_its_file_to_a_served_champion(settings, declare
     check_the_gate_again(capsys)
     kept = [each.promoted for each in read_decisions(settings.root, "language-words")]
     assert kept == [False, True, False, True]
+    check_two_pairs_of_eyes(client, own_environment)
+    check_it_is_trained_again(monkeypatch, capsys)
+    check_what_changed(capsys)
+
+
+def check_what_changed(capsys):
+    """Two versions of one text and recipe: the same data, the same bits."""
+    capsys.readouterr()
+    diff("language-words/1", "language-words/2", json=True)
+    told = json.loads(capsys.readouterr().out)
+    assert "the same data; the same parameters; bits_per_character" in told["sentence"]
+    assert told["skill"][0]["change"] == 0
+    assert [row["name"] for row in told["cost"]] == ["megabytes", "milliseconds"]
+
+
+def check_it_is_trained_again(monkeypatch, capsys):
+    """The members are trained again, and come to the same weights and the same graph."""
+    monkeypatch.setattr(retraining, "fit_beside", language.fit_beside)
+    capsys.readouterr()
+    assert reproduce("language-words/1", json=True) == 0
+    out = capsys.readouterr().out
+    told = json.loads(out[out.index("{\n") :])  # after the epochs, which the child would say
+    assert (told["same"], told["weights"]["differing"]) == (True, [])
+    assert [each["name"] for each in told["inputs"] if each["differs"]] == []
+
+
+def check_two_pairs_of_eyes(client, environment):
+    """The gate only proposes; what it refused nobody approves; a person promotes, by name."""
+    environment["GATECAST_TWO_PAIRS_OF_EYES"] = "true"
+    with pytest.raises(GateRefused, match="not better than champion, version 1"):
+        approve("language-words/2", by="Ada")
+    client.delete_registered_model_alias("language-words", CHAMPION)
+    assert promote("language-words/1", json=True) == 0
+    assert alias_of(client, "language-words", CHAMPION) is None
+    assert resolve(client, "language-words/1").tags["verdict"].startswith("Proposed: ")
+    approve("language-words@challenger", by="Ada", why="it writes well")
+    champion = resolve(client, "language-words@champion")
+    assert (champion.version, champion.tags["approved_by"]) == (1, "Ada")
 
 
 def check_the_gate_again(capsys):

@@ -54,6 +54,15 @@ def test_a_promotion_that_stands_in_both_logs_is_told_once(tmp_path):
     assert kinds(tmp_path) == [("promoted", 1)]
 
 
+def test_an_approval_is_told_once_under_its_name_after_the_proposal(tmp_path):
+    decide(tmp_path, 2, 1, promoted=False, outcome="proposed", sentence="Proposed: 1.")
+    decide(tmp_path, 2, 2, outcome="approved", sentence="Approved by anna.")
+    move(tmp_path, 2, 2, why="Approved by anna.")
+    decide(tmp_path, 3, 3, promoted=False, outcome="rejected", sentence="Rejected by anna: no.")
+
+    assert kinds(tmp_path) == [("rejected", 3), ("approved", 2), ("proposed", 2)]
+
+
 def test_refusals_rollbacks_and_moves_of_the_registry_stand_in_order_newest_first(tmp_path):
     decide(tmp_path, 1, 1)
     decide(tmp_path, None, 2, promoted=False, sentence="Refused: worse.")

@@ -1,0 +1,47 @@
+"""Name what came of a judged version, for tags, logs and events: promoted, proposed or refused."""
+
+from mlflow import MlflowClient
+
+from forecasting.stores.registry.versions import store_errors
+
+PROMOTED, PROPOSED, REFUSED = "promoted", "proposed", "refused"
+
+#: The tags by which a version says how its review stands, and which champion it was judged against.
+REVIEW, AGAINST = "review", "judged_against"
+
+#: What stands for the champion of a model that had none.
+NOBODY = "none"
+
+
+def outcome_of(*, promoted: bool, proposed: bool) -> str:
+    """Return the word for a decision."""
+    if promoted:
+        return PROMOTED
+    return PROPOSED if proposed else REFUSED
+
+
+def proposal(sentence: str, name: str) -> str:
+    """Return the sentence of a verdict that passed, where a person has yet to agree.
+
+    >>> proposal("Promoted: mean MAE 1.9.", "climate-oslo/3")
+    'Proposed: mean MAE 1.9. It waits for `gatecast models approve climate-oslo/3`.'
+    """
+    measured = sentence.removeprefix("Promoted: ")
+    return f"Proposed: {measured} It waits for `gatecast models approve {name}`."
+
+
+def outcome_tags(outcome: str, champion: int | None) -> dict[str, str]:
+    """Return the tags of a version that has just been judged; they replace those of a review."""
+    return {
+        "promoted": str(outcome == PROMOTED).lower(),
+        "proposed": str(outcome == PROPOSED).lower(),
+        REVIEW: outcome,
+        AGAINST: NOBODY if champion is None else str(champion),
+    }
+
+
+def set_version_tags(client: MlflowClient, model: str, version: int, tags: dict[str, str]) -> None:
+    """Write tags on a registered version."""
+    with store_errors():
+        for name, value in tags.items():
+            client.set_model_version_tag(model, str(version), name, value)
