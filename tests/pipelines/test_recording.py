@@ -125,8 +125,8 @@ def test_data_checks_are_told_as_markdown_with_every_finding(make, tmp_path):
 def test_the_answer_holds_what_the_command_promises(small_run):
     answer = strict(recording.decision_json(small_run.judgement, small_run.decision, "run-7"))
     assert set(answer) == {
-        "run_id", "model", "version", "promoted", "proposed", "verdict", "refit", "cell", "held_out",
-        "metrics",
+        "run_id", "model", "version", "promoted", "proposed", "verdict", "refit", "cell",
+        "held_out", "metrics",
     }  # fmt: skip
     assert answer["metrics"]["mae_by_lead"] == list(
         small_run.decision.verdict.evidence.candidate.mae_by_lead
