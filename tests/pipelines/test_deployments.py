@@ -9,7 +9,7 @@ from prefect.utilities.importtools import import_object
 from forecasting.errors import CorpusUnknown, DatasetUnknown
 from pipelines import climate, language
 from pipelines.deployments import ScheduleInvalid, deployments, language_deployments
-from pipelines.tracking import ROOT
+from pipelines.provenance import ROOT
 from tests.pipelines.several import write_sound
 
 
