@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecasting.climate import calendar
-from forecasting.climate.linear import SHIFT, LinearForecaster, LinearSpec, fit_linear
+from forecasting.climate.linear import SHIFT, LinearForecaster, fit_linear
+from forecasting.climate.regressors import LinearSpec
 from forecasting.climate.scaling import Climatology, fit_climatology
 from forecasting.climate.series import ClimateSeries
 from forecasting.climate.windows import Windows, WindowSpec

@@ -11,12 +11,14 @@ from torch import Tensor, nn
 
 from forecasting.climate import calendar
 from forecasting.climate.baselines import Baselines
+from forecasting.climate.linear import LinearForecaster
 from forecasting.climate.model import (
     ClimateForecaster,
     ForecasterSpec,
     damped_anomaly,
     last_known,
 )
+from forecasting.climate.side_by_side import quantiles_of, regressions_of
 from forecasting.errors import ModelInvalid
 
 #: What is blended, in the order of the weights: the members of each view, then the rivals.
@@ -122,12 +124,17 @@ class Blend(nn.Module):
             The columns (batch, horizon, columns) in the order of `COLUMNS`, and the members'
             quantiles less their medians (batch, horizon, levels).
         """
-        asked = [(member, member(history, origin)) for member in self._each()]
+        members = self._each()
+        regressions = [*(member.linear for member in members), *self._regressions()]
+        starts = regressions_of(regressions, history, origin)
+        said = quantiles_of(members, starts[: len(members)], history, origin)
+        asked = list(zip(members, said, strict=True))
         middle = self.spec.levels.index(0.5)
         every = torch.stack([quantiles for _, quantiles in asked])
         spread = (every - every[..., middle : middle + 1]).mean(dim=0)
         views = [self._median(asked, view, middle) for view in ("level", "departure")]
-        return torch.stack([*views, *self._rivals(history, origin)], dim=-1), spread
+        rivals = [*self._simple(history, origin), *starts[len(members) :]]
+        return torch.stack([*views, *rivals], dim=-1), spread
 
     def mean_anomaly(self, history: Tensor, origin: Tensor) -> Tensor:
         """Return the target's mean distance from the usual over each history: (batch,)."""
@@ -153,8 +160,12 @@ class Blend(nn.Module):
         usual = cast("Tensor", self.usual)
         return usual[0] + calendar.phases(labels, self.spec.step_seconds) @ usual[1:]
 
-    def _rivals(self, history: Tensor, origin: Tensor) -> list[Tensor]:
-        """Return the rivals' forecasts in the order of `COLUMNS`: (batch, horizon) each."""
+    def _regressions(self) -> list[LinearForecaster]:
+        """The regressions among the rivals, in the order of `COLUMNS`."""
+        return [self.linear, self.shifted, self.recentred]
+
+    def _simple(self, history: Tensor, origin: Tensor) -> list[Tensor]:
+        """Return the rivals before the regressions in `COLUMNS`: (batch, horizon) each."""
         steps, course = self.spec.window.history, self._course(origin)
         target = history[:, :, self.spec.target]
         last, _ = last_known(target, course[:, steps - 1 : steps].expand(-1, steps))
@@ -162,9 +173,6 @@ class Blend(nn.Module):
             last.unsqueeze(1).expand(-1, self.spec.window.horizon),
             course[:, steps:],
             damped_anomaly(target, course, cast("Tensor", self.damping)),
-            self.linear(history, origin),
-            self.shifted(history, origin),
-            self.recentred(history, origin),
         ]
 
 

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from forecasting.climate import calendar
-from forecasting.climate.linear import LinearForecaster, LinearSpec
+from forecasting.climate.linear import LinearForecaster
+from forecasting.climate.regressors import LinearSpec
 from forecasting.climate.scaling import Climatology, Scaler
 from forecasting.climate.windows import WindowSpec
 from forecasting.errors import ModelInvalid
@@ -130,7 +131,7 @@ class ClimateForecaster(nn.Module):
     def forward(self, history: Tensor, origin: Tensor) -> Tensor:
         """Return quantiles in the target's unit: (batch, horizon, levels)."""
         spec, steps = self.spec, self.spec.window.history
-        waves = self._waves(origin)
+        waves = self.waves(origin)
         usual = self._climatology(waves)  # (batch, history + horizon)
         features = self._features(history, waves, usual)
         outputs, _ = self.core(features)
@@ -140,7 +141,7 @@ class ClimateForecaster(nn.Module):
         raw = raw.view(-1, spec.window.horizon, len(spec.levels))  # (batch, horizon, levels)
         start: Tensor = self.linear(history, origin)
         spread = cast("Tensor", self.spread).view(1, -1, 1)
-        quantiles: Tensor = start.unsqueeze(-1) + self._ascending(raw) * spread
+        quantiles: Tensor = start.unsqueeze(-1) + self.ascending(raw) * spread
         return quantiles
 
     def features(self, history: Tensor, origin: Tensor) -> Tensor:
@@ -150,21 +151,21 @@ class ClimateForecaster(nn.Module):
             history: (batch, history, variables) in physical units, NaN for gaps.
             origin: (batch,) int64 seconds of the last history step.
         """
-        waves = self._waves(origin)
+        waves = self.waves(origin)
         return self._features(history, waves, self._climatology(waves))
 
     def _features(self, history: Tensor, waves: Tensor, usual: Tensor) -> Tensor:
         """Join departures, mask, calendar and statics of the history's steps, in that order."""
         steps = self.spec.window.history
         departures, known = self._departures(history, usual[:, :steps])
-        moved = [_differences(departures, known)] if self.spec.differences else []
+        moved = [differences_of(departures, known)] if self.spec.differences else []
         parts = [departures, known, *moved, waves[:, :steps]]
         if self.spec.statics:
             statics = cast("Tensor", self.statics)
             parts.append(statics.expand(*departures.shape[:2], self.spec.statics))
         return torch.cat(parts, dim=-1)
 
-    def _waves(self, origin: Tensor) -> Tensor:
+    def waves(self, origin: Tensor) -> Tensor:
         """Return the calendar of history and horizon: (batch, history + horizon, waves)."""
         labels = origin.unsqueeze(1) + cast("Tensor", self.offsets)
         return calendar.phases(labels, self.spec.step_seconds)
@@ -187,7 +188,7 @@ class ClimateForecaster(nn.Module):
         usual = cast("Tensor", self.usual)
         return usual[0] + (waves * usual[1:]).sum(dim=-1)
 
-    def _ascending(self, raw: Tensor) -> Tensor:
+    def ascending(self, raw: Tensor) -> Tensor:
         """Build quantiles outward from the median by positive steps, so that none cross."""
         middle = self.spec.levels.index(0.5)
         centre = raw[..., middle : middle + 1]
@@ -196,7 +197,7 @@ class ClimateForecaster(nn.Module):
         return torch.cat([centre - below, centre, centre + above], dim=-1)
 
 
-def _differences(departures: Tensor, known: Tensor) -> Tensor:
+def differences_of(departures: Tensor, known: Tensor) -> Tensor:
     """Return what each step adds to the one before, 0 where one of the two is not known.
 
     Args:
