@@ -8,7 +8,6 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from serving.access import Access, KeyRing
-from serving.batches import Batches
 from serving.champions import Champions
 from serving.desk import Bench, Desk
 from serving.draining import Draining
@@ -42,7 +41,6 @@ class LivingParts:
     desk: Desk
     forecasts: Desk
     bench: Bench
-    batches: Batches
     access: Access
     metrics: Metrics
     draining: Draining
@@ -75,7 +73,6 @@ class LivingParts:
             desk=Desk(settings.text_places, "texts"),
             forecasts=Desk(settings.forecast_places, "forecasts"),
             bench=bench,
-            batches=Batches(bench),
             access=Access(settings, ring),
             metrics=Metrics(),
             draining=Draining(settings.drain_seconds),

@@ -20,11 +20,6 @@ if TYPE_CHECKING:
 #: Batches differ by up to 4e-6 °C (facts.md); a larger fall between two levels is no rounding.
 ORDER_TOLERANCE: Final = 1e-4
 
-#: Histories of one run are a multiple of this. A product of fewer rows takes other instructions
-#: and ends in other last bits; so filled up, each history's forecast is bit for bit the same in
-#: any company (tests/properties/test_forecast_laws.py).
-TOGETHER: Final = 4
-
 
 class Seen:
     """The lowest and the highest value that a version has forecast since it was loaded."""
@@ -88,16 +83,21 @@ class Forecaster:
         return self.many([History(history, origin)]).squeeze(0)
 
     def many(self, histories: Sequence[History]) -> NDArray[np.float64]:
-        """Forecast after several histories in one run: (histories, horizon, levels).
+        """Forecast after several histories: (histories, horizon, levels).
+
+        One after the other: in a run of several rows a history's last bits depend on its place
+        and on the number of the others, by which other instructions are taken. So its forecast
+        is the same whoever else asks (tests/properties/test_forecast_laws.py).
 
         Raises:
-            ModelOutputInvalid: as `quantiles`; one bad history refuses the run.
+            ModelOutputInvalid: as `quantiles`; one bad history refuses all.
         """
-        count = len(histories)
-        filled = [*histories, *[histories[-1]] * (-count % TOGETHER)]
-        values = np.stack([each.values for each in filled])  # (batch, history, variables)
-        origins = np.array([each.origin for each in filled], np.int64)
-        quantiles = self._run(values, origins)[:count]
+        quantiles = np.concatenate(
+            [
+                self._run(each.values[np.newaxis], np.array([each.origin], np.int64))
+                for each in histories
+            ]
+        )
         self.seen.note(quantiles)
         return quantiles
 

@@ -11,6 +11,11 @@ from serving.request_ids import RequestIds
 #: Whose posts are forecasts; the routes themselves look again (`AdmittedRoute`).
 FORECASTS: Final = (b"/v1/forecast", b"/v2/models/")
 
+#: How long a connection is not read after a refusal, in seconds. Whoever asks at once, against
+#: `Retry-After`, would otherwise be answered eight thousand times a second, and each turn of the
+#: loop would last as long as all of that: the health checks too.
+PAUSE: Final = 0.12
+
 
 class AdmittingProtocol(TimedProtocol):
     """Answers 503 as soon as a request's head is there, without a task, a route or a body.
@@ -48,10 +53,16 @@ class AdmittingProtocol(TimedProtocol):
         if self.expect_100_continue or not self.parser.should_keep_alive():
             self.transport.close()
             return
+        self.flow.pause_reading()
+        self.loop.call_later(PAUSE, self._read_on)
         self._unset_keepalive_if_required()
         self.timeout_keep_alive_task = self.loop.call_later(
             self.timeout_keep_alive, self.timeout_keep_alive_handler
         )
+
+    def _read_on(self) -> None:
+        if not self.transport.is_closing():
+            self.flow.resume_reading()
 
     def _may_come_in(self, desk: Desk) -> bool:
         if not desk.full:

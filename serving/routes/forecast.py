@@ -72,10 +72,11 @@ async def create_forecast(body: Body, living: Living) -> Response:
 
 
 async def _ask(living: LivingParts, question: Question) -> Said:
-    """Return what the forecaster of a question says, together with whoever waits for it."""
+    """Return what the forecaster of a question says."""
     if question.forecaster is None or question.history is None:
         return None
     try:
-        return await living.batches.quantiles(question.forecaster, question.history)
+        forecaster, history = question.forecaster, question.history
+        return await living.bench.do(lambda: forecaster.quantiles(history.values, history.origin))
     except ModelOutputInvalid as error:
         return error

@@ -166,10 +166,12 @@ def wait_until(truth, seconds=60.0):
         time.sleep(0.05)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium():
     if not CHROMIUM.exists():
         pytest.skip(f"there is no {CHROMIUM} on this machine")
+    # For a module, not for the session: while it lasts, Playwright's event loop runs in this
+    # thread, and other tests could run none of their own.
     playwright = pytest.importorskip("playwright.sync_api")
     with playwright.sync_playwright() as play:
         browser = play.chromium.launch(
