@@ -122,7 +122,15 @@ def browsed_home(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def address(chromium, browsed_home, tmp_path_factory):  # noqa: ARG001 - skips first
+def program():
+    """The browser; without one nothing else is started."""
+    if not CHROMIUM.exists():
+        pytest.skip(f"there is no {CHROMIUM} on this machine")
+    return CHROMIUM
+
+
+@pytest.fixture(scope="session")
+def address(program, browsed_home, tmp_path_factory):  # noqa: ARG001 - skips first
     """The address of a live server that has its chart library."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -167,15 +175,13 @@ def wait_until(truth, seconds=60.0):
 
 
 @pytest.fixture(scope="module")
-def chromium():
-    if not CHROMIUM.exists():
-        pytest.skip(f"there is no {CHROMIUM} on this machine")
+def chromium(program):
     # For a module, not for the session: while it lasts, Playwright's event loop runs in this
     # thread, and other tests could run none of their own.
     playwright = pytest.importorskip("playwright.sync_api")
     with playwright.sync_playwright() as play:
         browser = play.chromium.launch(
-            executable_path=str(CHROMIUM), headless=True, args=list(FLAGS)
+            executable_path=str(program), headless=True, args=list(FLAGS)
         )
         yield browser
         browser.close()
