@@ -1,6 +1,6 @@
-"""Answer wishes: from the stations' own days or from posted ones, many through one graph call."""
+"""Answer wishes: from the stations' own days or from posted ones."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -108,34 +108,19 @@ def _question(
 
 
 def run(prepared: Sequence[Prepared]) -> list[list[Said]]:
-    """Run the graphs, each once for all the questions to it; a list per wish, one per target."""
-    questions = [question for each in prepared for question in each.questions]
-    said: list[Said] = [None] * len(questions)
-    by_forecaster: dict[int, list[int]] = {}
-    for place, question in enumerate(questions):
-        if question.forecaster is not None:
-            by_forecaster.setdefault(id(question.forecaster), []).append(place)
-    for places in by_forecaster.values():
-        for place, each in zip(places, _ask([questions[at] for at in places]), strict=True):
-            said[place] = each
-    rest = iter(said)
-    return [[next(rest) for _ in each.questions] for each in prepared]
+    """Run the graphs; a list per wish, one per target."""
+    return [[ask(question) for question in each.questions] for each in prepared]
 
 
-def _ask(questions: Sequence[Question]) -> Iterator[Said]:
-    """Yield what one forecaster says to each; a history that spoils the batch is asked alone."""
-    histories = [each.history for each in questions if each.history is not None]
-    forecaster = questions[0].forecaster
-    if forecaster is None:
-        return
+def ask(question: Question) -> Said:
+    """Return what the forecaster of a question says; None where it has none."""
+    forecaster, history = question.forecaster, question.history
+    if forecaster is None or history is None:
+        return None
     try:
-        yield from forecaster.many(histories)
+        return forecaster.quantiles(history.values, history.origin)
     except ModelOutputInvalid as error:
-        if len(histories) == 1:
-            yield error
-            return
-        for question in questions:
-            yield from _ask([question])
+        return error
 
 
 def judge_own_days(

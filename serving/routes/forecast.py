@@ -1,17 +1,15 @@
 """Forecast from the station's own last days, or from a history that a client posts."""
 
-import asyncio
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from forecasting.errors import ModelOutputInvalid
 from serving.asking import ForecastBody, ForecastQuery, read_forecast_body
 from serving.bodies import parse_json
-from serving.forecasts import Posted, Prepared, Question, Said, answer
+from serving.forecasts import Posted, Prepared, answer, run
 from serving.kept import encoded
-from serving.living import Body, Living, LivingParts
+from serving.living import Body, Living
 from serving.problems import described
 from serving.routes.admitted import AdmittedRoute, PostedRoute
 from serving.routes.documents import FORECASTS, NOT_MODIFIED, IfNoneMatch, answered, posted
@@ -66,17 +64,6 @@ async def create_forecast(body: Body, living: Living) -> Response:
         return living.answers.prepare_posted(asked.wish(), history)
 
     prepared = read() if len(body) <= SMALL_BYTES else await living.bench.do(read)
-    said = await asyncio.gather(*(_ask(living, each) for each in prepared.questions))
+    (said,) = await living.bench.do(lambda: run([prepared]))
     content, media_type = encoded([answer(prepared, said)], prepared.wish)
     return Response(content, media_type=media_type)
-
-
-async def _ask(living: LivingParts, question: Question) -> Said:
-    """Return what the forecaster of a question says."""
-    if question.forecaster is None or question.history is None:
-        return None
-    try:
-        forecaster, history = question.forecaster, question.history
-        return await living.bench.do(lambda: forecaster.quantiles(history.values, history.origin))
-    except ModelOutputInvalid as error:
-        return error

@@ -52,10 +52,10 @@ def test_items_are_answered_in_order_as_each_would_be_alone(send, client, post, 
     BatchAnswer.model_validate(answers, strict=True)
 
 
-def test_items_with_one_model_go_through_its_graph_together(send, calls, question):
+def test_each_item_goes_through_its_graph_alone(send, calls, question):
     send(*(warmer(question, float(by)) for by in range(7)), {"station": "seattle"})
 
-    assert calls == [8]
+    assert calls == [1] * 8
 
 
 def test_an_item_that_fails_has_its_problem_and_leaves_the_others_alone(send, question):
@@ -77,7 +77,7 @@ def test_an_item_that_fails_has_its_problem_and_leaves_the_others_alone(send, qu
     }
 
 
-def test_a_history_that_spoils_the_graphs_batch_fails_alone(client, promote, look, question, calls):
+def test_a_history_that_spoils_its_forecast_fails_alone(client, promote, look, question, calls):
     promote(1, spoiled="nan")
     look()
     calls.clear()
@@ -87,7 +87,7 @@ def test_a_history_that_spoils_the_graphs_batch_fails_alone(client, promote, loo
     answers = client.post("/v1/forecast/batch", json={"items": items}).json()["answers"]
 
     assert [each.get("code") for each in answers] == [None, "MODEL_OUTPUT_INVALID", None]
-    assert calls == [3, 1, 1, 1]
+    assert calls == [1, 1, 1]
 
 
 def test_stations_with_models_of_their_own_are_asked_side_by_side(
