@@ -1,5 +1,6 @@
 """One recurrent core for every model: four cells, state in and state out, nothing kept."""
 
+import copy
 import itertools
 from dataclasses import dataclass
 from typing import Literal, cast
@@ -135,6 +136,27 @@ class RecurrentCore(nn.Module):
             outputs, held = run_layer(layer, outputs, before[position], mask)
             after.append(held)
         return outputs, tuple(after)
+
+    def after(self, inputs: Tensor, state: State) -> Tensor:
+        """Return the last layer's output after the last step alone: (1, batch, width).
+
+        Args:
+            inputs: (steps, batch, inputs), as a graph's cells read them: none has to be turned.
+            state: the state before the first step.
+        """
+        outputs = inputs
+        for position, layer in enumerate(self.layers):
+            if position:
+                outputs = self.dropout(outputs)
+            outputs, held = call_layer(_steps_first(layer), outputs, state[position])
+        return held[0]
+
+
+def _steps_first(layer: nn.Module) -> nn.Module:
+    """Return the same layer, with the same weights, for inputs (steps, batch, inputs)."""
+    turned = copy.copy(layer)
+    turned.batch_first = False  # type: ignore[assignment]
+    return turned
 
 
 def run_layer(

@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 from typing import Final
@@ -228,6 +229,7 @@ class Access:
         return key.id
 
 
+@lru_cache(maxsize=4096)
 def network_of(address: str) -> str:
     """Return how an address is counted: an IPv6 client has a whole /64 of them.
 

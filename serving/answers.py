@@ -3,9 +3,11 @@
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from forecasting.stores.published import ModelCard, Pointer
@@ -66,6 +68,7 @@ def values_of(answer: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, Any]
     return answer[f"{block}_units"], answer[block]
 
 
+@lru_cache(maxsize=1024)
 def level_name(target: str, level: float) -> str:
     """Return the name of a level's series: the median's is the target's own.
 
@@ -249,6 +252,10 @@ def merged(answers: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 def encode(answer: dict[str, Any] | list[dict[str, Any]]) -> bytes:
     """Return the answer as compact JSON; refuses NaN, which JSON does not have."""
+    body = orjson.dumps(answer)
+    if b"null" not in body:
+        return body
+    # The fast writer makes a NaN null too: only what has no null at all is its work.
     return json.dumps(answer, allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode()
 
 
@@ -256,15 +263,17 @@ def _columns(
     record: StationRecord, outcome: Outcome, form: Form, past: Sequence[int]
 ) -> dict[str, list[float | None]]:
     """Return one list a level, the median first; before it, what was observed at past labels."""
-    places = form.places(outcome.levels)
-    names = [level_name(outcome.target, outcome.levels[place]) for place in places]
-    ahead = _rounded(form.units.convert(outcome.quantiles[:, places], outcome.unit))
+    levels, unit = outcome.levels, outcome.unit
+    # Sorting is stable: after the median the others follow in their own order.
+    places = sorted(form.places(levels), key=lambda place: levels[place] != 0.5)
+    ahead = _rounded(form.units.convert(outcome.quantiles.T[places], unit)).tolist()
+    before: list[float | None] = [None] * len(past)
     columns = {
-        name: [*[None] * len(past), *column]
-        for name, column in zip(names, ahead.T.tolist(), strict=True)
+        level_name(outcome.target, levels[place]): [*before, *column]
+        for place, column in zip(places, ahead, strict=True)
     }
     columns[outcome.target][: len(past)] = _observed(record, outcome, form, past)
-    return dict(sorted(columns.items(), key=lambda column: column[0] != outcome.target))
+    return columns
 
 
 def _observed(

@@ -81,7 +81,6 @@ def create_app(settings: ServingSettings | None = None, lines: JsonLines | None 
     app.state.pages = Pages(settings)
     app.add_middleware(Front, parts=parts, lines=lines if settings.access_log else None)
     install_problems(app)
-    app.include_router(forecast.posts)
     for routes in (forecast, batch, models, inference, text, health, metrics, hooks, page):
         app.include_router(routes.router)
     return app

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+import orjson
+
 from serving.refusals import BodyUnreadable, Fault
 
 #: Most keys of one object; nothing this service reads has more, and each costs an error entry.
@@ -75,6 +77,8 @@ def parse_json(body: bytes, *, brackets: int = BRACKETS) -> object:
     """
     if body.count(b"[") + body.count(b"{") > brackets or body.count(b",") > COMMAS:
         raise _unreadable("nested too deeply, or too many values")
+    if (plain := _plain(body)) is not _NOT_PLAIN:
+        return plain
     reader = _Reader()
     try:
         parsed = _load(body.decode(), reader)
@@ -87,6 +91,50 @@ def parse_json(body: bytes, *, brackets: int = BRACKETS) -> object:
     if reader.flawed:
         raise BodyUnreadable("the body is not strict JSON", _faults(parsed))
     return parsed
+
+
+#: Says that a body has to be read with care; no JSON is this object.
+_NOT_PLAIN: Final = object()
+
+#: Makes every digit a nought, and as many as only a number beyond 64 bits has: the fast parser
+#: rounds it. To look for them by a pattern costs fifty times as much.
+NOUGHTS: Final = bytes.maketrans(b"123456789", b"0" * 9)
+LONG: Final = b"0" * 19
+
+
+def _plain(body: bytes) -> object:
+    """Parse a body that can hold nothing to refuse, ten times as fast as with care.
+
+    Of a key that stands twice this parser keeps one: so where as many quotation marks went in as
+    would come out again, none did. Whatever is wrong, or only unusual, is read with care, which
+    also says where it is.
+    """
+    if b"\\" in body or LONG in body.translate(NOUGHTS):
+        return _NOT_PLAIN
+    try:
+        parsed = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return _NOT_PLAIN
+    if orjson.dumps(parsed).count(b'"') != body.count(b'"'):
+        return _NOT_PLAIN
+    usual = all(
+        len(each) <= KEYS and "".join(each).isprintable()
+        for each in _objects(parsed, body.count(b"{"))
+    )
+    return parsed if usual else _NOT_PLAIN
+
+
+def _objects(parsed: object, most: int) -> Iterator[dict[str, object]]:
+    """Yield every object of a parsed tree; there are at most so many, then nothing is left."""
+    waiting, found = [parsed], 0
+    while waiting and found < most:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            found += 1
+            yield value
+            waiting.extend(value.values())
+        elif isinstance(value, list) and value:
+            waiting.extend(value)
 
 
 def shown_key(key: str) -> str:

@@ -72,6 +72,7 @@ class Front:
         self._metrics = parts.metrics
         self._draining = parts.draining
         self._shortcuts = parts.shortcuts
+        self._posts = parts.posts
         self._lines = lines
         self._ids = RequestIds()
 
@@ -90,6 +91,8 @@ class Front:
             asker = await self._access.admit(scope)
             if (known := self._shortcuts.find(scope)) is not None:
                 await answer.whole(*known)
+            elif self._posts.takes(scope):
+                await answer.whole(*await self._posts.answer(scope, receive))
             else:
                 await self._app(scope, receive, answer.send)
         except ClientDisconnect:

@@ -35,6 +35,9 @@ YEARS: Final = range(1700, 2300)
 DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?")
 
+#: Longest list of labels that is remembered as consecutive: a year and a month of days.
+LABELS_KEPT: Final = 400
+
 Columns = Mapping[str, Sequence[float | None]]
 
 
@@ -49,6 +52,7 @@ class History:
     origin: int
 
 
+@lru_cache(maxsize=4096)
 def label_of(seconds: int, step_seconds: int) -> str:
     """Return a step's label: a date where a step is whole days, else a date and time.
 
@@ -113,13 +117,14 @@ def posted_history(
     """
     bounds = _bounds(record, card)
     _refuse(_column_faults(time, columns, card))
-    origin = _last_of_consecutive(time, card.step_seconds)
+    labels = tuple(time)
+    last = _last_known if len(labels) <= LABELS_KEPT else _last_of_consecutive
+    origin = last(labels, card.step_seconds)
     if len(time) < card.history:
         message = f"need at least {card.history} steps, got {len(time)}"
         raise HistoryTooShort(message, [Fault(path="$.history.time", message=message)])
     values = _grid(columns, card)
-    faults = list(islice(_bound_faults(values, bounds), FAULTS_SHOWN))
-    if faults:
+    if faults := list(islice(_bound_faults(values, bounds), FAULTS_SHOWN)):
         raise ValueOutOfBounds("values outside the station's admitted range", faults)
     used = values[-card.history :]
     if not _observes_target(used, card):
@@ -179,7 +184,9 @@ def _last_of_consecutive(time: Sequence[str], step_seconds: int) -> int:
 
 
 #: The same days are posted again and again; reading sixty labels took a tenth of a request.
-@lru_cache(maxsize=8192)
+_last_known = lru_cache(maxsize=256)(_last_of_consecutive)
+
+
 def _seconds_of(label: str, form: re.Pattern[str]) -> int | None:
     if form.fullmatch(label) is None:
         return None
@@ -225,9 +232,12 @@ def _bounds(record: StationRecord, card: ModelCard) -> tuple[VariableCard, ...]:
 
 
 def _bound_faults(values: NDArray[np.float64], bounds: Sequence[VariableCard]) -> Iterator[Fault]:
+    lower, upper = [each.lower for each in bounds], [each.upper for each in bounds]
+    outside = (values < lower) | (values > upper)
+    if not outside.any():
+        return
     for column, bound in enumerate(bounds):
-        outside = (values[:, column] < bound.lower) | (values[:, column] > bound.upper)
-        for position in np.flatnonzero(outside):
+        for position in np.flatnonzero(outside[:, column]):
             yield Fault(
                 path=f"$.history.{bound.name}[{position}]",
                 message=f"must be {bound.lower:g} to {bound.upper:g} {bound.unit}",

@@ -1,6 +1,5 @@
 """Hold what the running app is made of, and let the routes reach it."""
 
-import asyncio
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated
@@ -17,8 +16,9 @@ from serving.kept import Answers
 from serving.last_good import LastGood
 from serving.live import Live
 from serving.metrics import Metrics, Mirror
+from serving.posting import Posts
+from serving.reading import BodyLimits, read_at_most
 from serving.records import Records
-from serving.refusals import BodyTooLarge, BodyTooSlow
 from serving.settings import ServingSettings
 from serving.shortcuts import Shortcuts
 from serving.texts import TextChampions
@@ -37,6 +37,7 @@ class LivingParts:
     champions: Champions
     answers: Answers
     shortcuts: Shortcuts
+    posts: Posts
     texts: TextChampions
     desk: Desk
     forecasts: Desk
@@ -63,15 +64,17 @@ class LivingParts:
         looks = [champions.refresh, records.refresh, texts.refresh, ring.refresh, mirror.look]
         if last_good is not None:
             looks.append(last_good.keep)
+        forecasts = Desk(settings.forecast_places, "forecasts")
         parts = cls(
             settings=settings,
             records=records,
             champions=champions,
             answers=answers,
             shortcuts=Shortcuts(answers),
+            posts=Posts(answers, bench, forecasts, settings),
             texts=texts,
             desk=Desk(settings.text_places, "texts"),
-            forecasts=Desk(settings.forecast_places, "forecasts"),
+            forecasts=forecasts,
             bench=bench,
             access=Access(settings, ring),
             metrics=Metrics(),
@@ -131,33 +134,7 @@ async def read_body(request: Request, living: Living) -> bytes:
         BodyTooLarge: the declared or the received size is over it.
         BodyTooSlow: it did not arrive in time.
     """
-    settings = living.settings
-    return await read_at_most(request, settings.body_bytes, settings.request_seconds)
-
-
-async def read_at_most(request: Request, limit: int, seconds: float) -> bytes:
-    """Read a request's body up to a limit in bytes, and for so long.
-
-    Raises:
-        BodyTooLarge: the declared or the received size is over it.
-        BodyTooSlow: it did not arrive in time.
-    """
-    declared = request.headers.get("content-length", "")
-    received = bytearray()
-    if not (declared.isdecimal() and int(declared) > limit):
-        try:
-            async with asyncio.timeout(seconds):
-                async for chunk in request.stream():
-                    received += chunk
-                    if len(received) > limit:
-                        break
-                else:
-                    return bytes(received)
-        except TimeoutError as error:
-            raise BodyTooSlow(
-                "the body came too slowly", expected=f"within {seconds:g} s"
-            ) from error
-    raise BodyTooLarge("the body is too large", expected=f"at most {limit} bytes")
+    return await read_at_most(request.scope, request.receive, BodyLimits.of(living.settings))
 
 
 Body = Annotated[bytes, Depends(read_body)]

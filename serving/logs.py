@@ -10,6 +10,8 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, Final, TextIO
 
+import orjson
+
 #: The id of the request that is being answered; empty outside of one.
 request_id_now: ContextVar[str] = ContextVar("request_id", default="")
 
@@ -53,7 +55,7 @@ class JsonLines:
             return
         moment = datetime.now(UTC).isoformat(timespec="milliseconds")
         line = {"time": moment, "level": level, "event": event, **fields}
-        self._waiting.append(json.dumps(line, default=str))
+        self._waiting.append(_written(line))
         if self._stop.is_set():
             # The process' last words come after the thread's end.
             self._flush()
@@ -77,6 +79,16 @@ class JsonLines:
             with suppress(OSError, ValueError):
                 self._stream.write("\n".join(lines) + "\n")
                 self._stream.flush()
+
+
+def _written(line: dict[str, object]) -> str:
+    """Return a line in ASCII alone: some readers begin a new one at other signs too."""
+    try:
+        fast = orjson.dumps(line, default=str)
+    except TypeError:
+        # A lone surrogate, or a number beyond 64 bits.
+        fast = b"\xff"
+    return fast.decode() if fast.isascii() else json.dumps(line, default=str)
 
 
 class RecordLines(logging.Handler):

@@ -80,7 +80,9 @@ class Forecaster:
         Raises:
             ModelOutputInvalid: the graph fails, or its output is not finite or not in order.
         """
-        return self.many([History(history, origin)]).squeeze(0)
+        quantiles = self._run(history[np.newaxis], np.array([origin], np.int64)).squeeze(0)
+        self.seen.note(quantiles)
+        return quantiles
 
     def many(self, histories: Sequence[History]) -> NDArray[np.float64]:
         """Forecast after several histories: (histories, horizon, levels).
@@ -92,14 +94,7 @@ class Forecaster:
         Raises:
             ModelOutputInvalid: as `quantiles`; one bad history refuses all.
         """
-        quantiles = np.concatenate(
-            [
-                self._run(each.values[np.newaxis], np.array([each.origin], np.int64))
-                for each in histories
-            ]
-        )
-        self.seen.note(quantiles)
-        return quantiles
+        return np.stack([self.quantiles(each.values, each.origin) for each in histories])
 
     def _run(self, history: NDArray[np.float32], origin: NDArray[np.int64]) -> NDArray[np.float64]:
         """Run (batch, history, variables) and (batch,) into checked (batch, horizon, levels)."""
@@ -114,7 +109,7 @@ class Forecaster:
             )
         if not np.isfinite(output).all():
             raise ModelOutputInvalid("the forecast is not finite")
-        if (np.diff(output, axis=-1) < -ORDER_TOLERANCE).any():
+        if (output[..., 1:] < output[..., :-1] - ORDER_TOLERANCE).any():
             raise ModelOutputInvalid("the forecast's quantiles are not in order")
         ordered: NDArray[np.float64] = np.maximum.accumulate(output.astype(np.float64), axis=-1)
         return ordered

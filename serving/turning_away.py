@@ -14,7 +14,7 @@ FORECASTS: Final = (b"/v1/forecast", b"/v2/models/")
 #: How long a connection is not read after a refusal, in seconds. Whoever asks at once, against
 #: `Retry-After`, would otherwise be answered eight thousand times a second, and each turn of the
 #: loop would last as long as all of that: the health checks too.
-PAUSE: Final = 0.12
+PAUSE: Final = 0.16
 
 
 class AdmittingProtocol(TimedProtocol):

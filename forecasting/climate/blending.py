@@ -11,11 +11,10 @@ from torch import Tensor, nn
 
 from forecasting.climate import calendar
 from forecasting.climate.baselines import Baselines
-from forecasting.climate.linear import LinearForecaster
+from forecasting.climate.linear import LinearForecaster, known_in
 from forecasting.climate.model import (
     ClimateForecaster,
     ForecasterSpec,
-    damped_anomaly,
     last_known,
 )
 from forecasting.climate.side_by_side import quantiles_of, regressions_of
@@ -115,7 +114,7 @@ class Blend(nn.Module):
         trust = torch.exp(-0.5 * strange**2).unsqueeze(1)
         centre = trust * near + (1 - trust) * far
         moved = spread + cast("Tensor", self.offsets)
-        return centre.unsqueeze(-1) + _outward(moved, self.spec.levels.index(0.5))
+        return centre.unsqueeze(-1) + outward(moved, self.spec.levels)
 
     def parts(self, history: Tensor, origin: Tensor) -> tuple[Tensor, Tensor]:
         """Return what is blended, before any weight.
@@ -128,37 +127,36 @@ class Blend(nn.Module):
         regressions = [*(member.linear for member in members), *self._regressions()]
         starts = regressions_of(regressions, history, origin)
         said = quantiles_of(members, starts[: len(members)], history, origin)
-        asked = list(zip(members, said, strict=True))
         middle = self.spec.levels.index(0.5)
-        every = torch.stack([quantiles for _, quantiles in asked])
-        spread = (every - every[..., middle : middle + 1]).mean(dim=0)
-        views = [self._median(asked, view, middle) for view in ("level", "departure")]
-        rivals = [*self._simple(history, origin), *starts[len(members) :]]
-        return torch.stack([*views, *rivals], dim=-1), spread
+        medians = said[..., middle]
+        spread = (said - medians.unsqueeze(-1)).mean(dim=0)
+        views = [medians[self._places(view)].mean(dim=0) for view in ("level", "departure")]
+        rivals = torch.stack([*views, *self._simple(history, origin)])
+        columns = torch.cat([rivals, starts[len(members) :]])
+        return columns.movedim(0, -1), spread
 
     def mean_anomaly(self, history: Tensor, origin: Tensor) -> Tensor:
         """Return the target's mean distance from the usual over each history: (batch,)."""
         target = history[:, :, self.spec.target]
         anomaly = target - self._course(origin)[:, : self.spec.window.history]
-        known = torch.isfinite(anomaly)
-        return torch.where(known, anomaly, 0.0).sum(dim=1) / known.sum(dim=1).clamp(min=1)
+        known = known_in(anomaly)
+        count = known.to(anomaly.dtype).sum(dim=1).clamp(min=1)
+        return torch.where(known, anomaly, 0.0).sum(dim=1) / count
 
     def _each(self) -> list[ClimateForecaster]:
         return [cast("ClimateForecaster", member) for member in self.members]
 
-    def _median(
-        self, asked: list[tuple[ClimateForecaster, Tensor]], view: str, middle: int
-    ) -> Tensor:
-        """Average the medians of one view's members, of all where the view has none."""
-        own = [quantiles for member, quantiles in asked if member.spec.view == view]
-        chosen = own or [quantiles for _, quantiles in asked]
-        return torch.stack([quantiles[..., middle] for quantiles in chosen]).mean(dim=0)
+    def _places(self, view: str) -> list[int]:
+        """Return where the members of a view stand, all where it has none."""
+        views = [member.spec.view for member in self._each()]
+        return [place for place, own in enumerate(views) if own == view or view not in views]
 
     def _course(self, origin: Tensor) -> Tensor:
         """Return the usual course: (batch, history + horizon)."""
         labels = origin.unsqueeze(1) + cast("Tensor", self.labels)
         usual = cast("Tensor", self.usual)
-        return usual[0] + calendar.phases(labels, self.spec.step_seconds) @ usual[1:]
+        waves = calendar.phases(labels, self.spec.step_seconds)
+        return usual[0] + (waves * usual[1:]).sum(dim=-1)
 
     def _regressions(self) -> list[LinearForecaster]:
         """The regressions among the rivals, in the order of `COLUMNS`."""
@@ -166,21 +164,22 @@ class Blend(nn.Module):
 
     def _simple(self, history: Tensor, origin: Tensor) -> list[Tensor]:
         """Return the rivals before the regressions in `COLUMNS`: (batch, horizon) each."""
-        steps, course = self.spec.window.history, self._course(origin)
-        target = history[:, :, self.spec.target]
-        last, _ = last_known(target, course[:, steps - 1 : steps].expand(-1, steps))
-        return [
-            last.unsqueeze(1).expand(-1, self.spec.window.horizon),
-            course[:, steps:],
-            damped_anomaly(target, course, cast("Tensor", self.damping)),
-        ]
+        window, course = self.spec.window, self._course(origin)
+        usual, ahead = course[:, : window.history], course[:, window.history :]
+        last, usual_then = last_known(history[:, :, self.spec.target], usual, window.history)
+        damped = ahead + (last - usual_then) * cast("Tensor", self.damping)
+        return [last.expand(-1, window.horizon), ahead, damped]
 
 
-def _outward(moved: Tensor, middle: int) -> Tensor:
-    """Let no quantile stand nearer to the median than the one inside it: (..., levels)."""
-    levels = list(moved.unbind(dim=-1))
-    for place in range(middle + 1, len(levels)):
-        levels[place] = torch.maximum(levels[place], levels[place - 1])
-    for place in range(middle - 1, -1, -1):
-        levels[place] = torch.minimum(levels[place], levels[place + 1])
-    return torch.stack(levels, dim=-1)
+def outward(moved: Tensor, levels: Sequence[float]) -> Tensor:
+    """Let no quantile stand nearer to the median than the one inside it: (..., levels).
+
+    Each becomes the outermost of those from the median to its own, all levels at once.
+    """
+    place = torch.arange(len(levels), device=moved.device) - levels.index(0.5)
+    side = torch.where(place < 0, -1.0, 1.0)
+    own, other = place.unsqueeze(-1), place.unsqueeze(0)
+    inside = (own * other >= 0) & (other.abs() <= own.abs())
+    outward = moved.unsqueeze(-2) * side.unsqueeze(-1) + torch.where(inside, 0.0, -torch.inf)
+    # A largest of some may leave a NaN out: nothing of a forecast may hide one.
+    return outward.amax(dim=-1) * side + 0.0 * moved

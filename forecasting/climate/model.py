@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from forecasting.climate import calendar
-from forecasting.climate.linear import LinearForecaster
+from forecasting.climate.linear import LinearForecaster, known_in
 from forecasting.climate.regressors import LinearSpec
 from forecasting.climate.scaling import Climatology, Scaler
 from forecasting.climate.windows import WindowSpec
@@ -172,7 +172,7 @@ class ClimateForecaster(nn.Module):
 
     def _departures(self, history: Tensor, usual: Tensor) -> tuple[Tensor, Tensor]:
         """Return scaled departures and mask, (batch, history, variables) each; 0 at a gap."""
-        known = torch.isfinite(history)
+        known = known_in(history)
         # Chosen, not assigned: an assignment is eighteen nodes of the served graph, this is two.
         own = torch.arange(self.spec.variables, device=history.device) == self.spec.target
         usual_of_all = torch.where(own, usual.unsqueeze(-1), cast("Tensor", self.mean))
@@ -208,35 +208,22 @@ def differences_of(departures: Tensor, known: Tensor) -> Tensor:
     return functional.pad((departures[:, 1:] - departures[:, :-1]) * both, (0, 0, 1, 0))
 
 
-def last_known(target: Tensor, usual: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the target's last observed value and the usual one on that day: (batch,) each.
+def last_known(target: Tensor, usual: Tensor, steps: int) -> tuple[Tensor, Tensor]:
+    """Return the target's last observed value and the usual one on that day: (batch, 1) each.
 
     Without any observation both are what is usual at the origin.
 
     Args:
         target: (batch, history), NaN for gaps.
         usual: (batch, history), what is usual on those days.
+        steps: of the history; a number, since the graph would look up a shape's each time.
     """
-    known = torch.isfinite(target)
-    places = torch.arange(1, target.shape[1] + 1, device=target.device)
-    place = (known * places).max(dim=1).values  # 0 where nothing is known
-    index = torch.where(place > 0, place - 1, target.shape[1] - 1).unsqueeze(1)
-    usual_then = usual.gather(1, index).squeeze(1)
-    value = target.gather(1, index).squeeze(1)
-    return torch.where(place > 0, value, usual_then), usual_then
-
-
-def damped_anomaly(target: Tensor, usual: Tensor, damping: Tensor) -> Tensor:
-    """Let the last anomaly fade lead by lead: (batch, horizon).
-
-    Args:
-        target: (batch, history), NaN for gaps.
-        usual: (batch, history + horizon), the usual course.
-        damping: (horizon,) shares of the anomaly that are left.
-    """
-    steps = target.shape[1]
-    last, usual_then = last_known(target, usual[:, :steps])
-    return usual[:, steps:] + (last - usual_then).unsqueeze(1) * damping
+    places = torch.arange(1, steps + 1, device=target.device)
+    # 0 where nothing is known
+    place = (known_in(target) * places).max(dim=1, keepdim=True).values
+    index = torch.where(place > 0, place - 1, steps - 1)
+    usual_then = usual.gather(1, index)
+    return torch.where(place > 0, target.gather(1, index), usual_then), usual_then
 
 
 def pinball(target: Tensor, quantiles: Tensor, levels: Tensor) -> Tensor:

@@ -5,52 +5,50 @@ more: of twelve members asked one after the other, the cells took a third of the
 """
 
 from collections.abc import Hashable, Sequence
+from dataclasses import replace
 from typing import TypeVar, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from forecasting.climate.linear import LinearForecaster
-from forecasting.climate.model import ClimateForecaster, differences_of
+from forecasting.climate.linear import LinearForecaster, known_in
+from forecasting.climate.model import ClimateForecaster
 
 Model = TypeVar("Model", ClimateForecaster, LinearForecaster)
 
 
-def regressions_of(
-    models: Sequence[LinearForecaster], history: Tensor, origin: Tensor
-) -> list[Tensor]:
-    """Return what each regression says: (batch, horizon) each.
+def regressions_of(models: Sequence[LinearForecaster], history: Tensor, origin: Tensor) -> Tensor:
+    """Return what each regression says: (regressions, batch, horizon).
 
     Args:
         models: regressions, of one shape or of several.
         history: (batch, history, variables), NaN for gaps.
         origin: (batch,) int64 seconds of the last history step.
     """
-    said: dict[int, Tensor] = {}
-    for places in alike([model.spec for model in models]):
-        together = _regress([models[place] for place in places], history, origin)
-        said |= zip(places, together.unbind(), strict=True)
-    return [said[place] for place in range(len(models))]
+    groups = alike([model.spec for model in models])
+    said = [_regress([models[place] for place in places], history, origin) for places in groups]
+    return _in_order(groups, said)
 
 
 def quantiles_of(
-    members: Sequence[ClimateForecaster], starts: Sequence[Tensor], history: Tensor, origin: Tensor
-) -> list[Tensor]:
-    """Return what each member says: (batch, horizon, levels) each.
+    members: Sequence[ClimateForecaster], starts: Tensor, history: Tensor, origin: Tensor
+) -> Tensor:
+    """Return what each member says: (members, batch, horizon, levels).
 
     Args:
         members: of one shape or of several.
-        starts: (batch, horizon) each, what the members' own regressions say.
+        starts: (members, batch, horizon), what the members' own regressions say.
         history: (batch, history, variables), NaN for gaps.
         origin: (batch,) int64 seconds of the last history step.
     """
-    said: dict[int, Tensor] = {}
-    for places in alike([member.spec for member in members]):
-        start = torch.stack([starts[place] for place in places])
-        together = _forecast([members[place] for place in places], start, history, origin)
-        said |= zip(places, together.unbind(), strict=True)
-    return [said[place] for place in range(len(members))]
+    # Both views read the same and differ by a mean: they are asked together.
+    groups = alike([replace(member.spec, view="level") for member in members])
+    said = [
+        _forecast([members[place] for place in places], starts[places], history, origin)
+        for places in groups
+    ]
+    return _in_order(groups, said)
 
 
 def alike(specs: Sequence[Hashable]) -> list[list[int]]:
@@ -64,17 +62,27 @@ def alike(specs: Sequence[Hashable]) -> list[list[int]]:
     ]
 
 
+def _in_order(groups: Sequence[Sequence[int]], said: Sequence[Tensor]) -> Tensor:
+    """Join what the groups said, each in the order of its places, in the order of all places."""
+    order = [place for places in groups for place in places]
+    return torch.cat(list(said))[[order.index(place) for place in range(len(order))]]
+
+
 def _regress(models: Sequence[LinearForecaster], history: Tensor, origin: Tensor) -> Tensor:
     """Return (models, batch, horizon): all rows of all models go through one regression's steps."""
     count, first = len(models), models[0]
     usual, weights = _stacked(models, "usual"), _stacked(models, "weights")
     waves = first.waves(origin)
     course = usual[:, None, :1] + waves @ usual[:, None, 1:]  # (models, batch, steps, variables)
+    # Sizes as numbers: the graph would look up a shape's each time.
+    labels, horizon = first.get_buffer("offsets").numel(), first.spec.window.horizon
     regressors, anchor = first.regressors_after(
-        history.repeat(count, 1, 1), waves.repeat(count, 1, 1), course.flatten(0, 1)
+        history.repeat(count, 1, 1),
+        waves.repeat(count, 1, 1),
+        course.reshape(-1, labels, first.spec.variables),
     )
-    each = regressors.view(count, -1, regressors.shape[1])
-    anchors = anchor.view(count, -1, first.spec.window.horizon)
+    each = regressors.reshape(count, -1, len(first.spec.distances))
+    anchors = anchor.reshape(count, -1, horizon)
     return anchors + each @ weights + _stacked(models, "intercept").unsqueeze(1)
 
 
@@ -84,11 +92,14 @@ def _forecast(
     """Return (members, batch, horizon, levels); only the cells are asked one after the other."""
     spec, count = members[0].spec, len(members)
     steps, horizon = spec.window.history, spec.window.horizon
-    waves = members[0].waves(origin)
-    features = _features(members, history, waves)  # (members, batch, history, features)
-    last = [member.core(own)[0][:, -1] for member, own in zip(members, features, strict=True)]
-    ahead = waves[:, steps:].flatten(1).repeat(count, 1, 1)
-    seen = torch.cat([torch.stack(last), ahead, features[:, :, -1, : spec.variables]], dim=-1)
+    waves = members[0].waves(origin).transpose(1, 2)  # (batch, waves, labels)
+    features = _features(members, history.transpose(1, 2), waves)
+    # Cells read step by step: what they read is laid out so once, and not once a member.
+    rows = features.permute(0, 3, 1, 2).reshape(count * steps, -1, spec.features).split(steps)
+    before = members[0].core.start(history.shape[0])
+    last = [member.core.after(own, before) for member, own in zip(members, rows, strict=True)]
+    ahead = waves[:, :, steps:].transpose(1, 2).flatten(1).repeat(count, 1, 1)
+    seen = torch.cat([torch.cat(last), ahead, features[:, :, : spec.variables, -1]], dim=-1)
     hidden = functional.silu(_linear([member.hidden for member in members], seen))
     raw = _linear([member.out for member in members], hidden)
     raw = raw.view(count, -1, horizon, len(spec.levels))
@@ -97,30 +108,36 @@ def _forecast(
 
 
 def _features(members: Sequence[ClimateForecaster], history: Tensor, waves: Tensor) -> Tensor:
-    """Return what each member's core reads: (members, batch, history, features), no gaps left."""
+    """Return what each member's core reads: (members, batch, features, steps), no gaps left.
+
+    The steps are last, in the history (batch, variables, steps) and in the waves as well: the
+    runtime repeats a number along sixty steps at once, and along five variables one by one.
+    """
     spec, count = members[0].spec, len(members)
     steps = spec.window.history
-    climate = _stacked(members, "usual")[:, None, None]  # (members, 1, 1, 1 + waves)
-    usual = climate[..., 0] + (waves * climate[..., 1:]).sum(dim=-1)  # (members, batch, labels)
+    climate = _stacked(members, "usual")[:, None, :, None]  # (members, 1, 1 + waves, 1)
+    usual = climate[:, :, :1] + (waves * climate[:, :, 1:]).sum(dim=2, keepdim=True)
     own = torch.arange(spec.variables, device=history.device) == spec.target
-    mean = _stacked(members, "mean")[:, None, None]
-    usual_of_all = torch.where(own, usual[:, :, :steps].unsqueeze(-1), mean)
-    known = torch.isfinite(history)
+    mean = _stacked(members, "mean")[:, None, :, None]
+    usual_of_all = torch.where(own[:, None], usual[..., :steps], mean)
+    known = known_in(history)
     moved = torch.where(known, history - usual_of_all, 0.0)
-    scaled = moved / _stacked(members, "deviation")[:, None, None]
+    scaled = moved / _stacked(members, "deviation")[:, None, :, None]
     mask = known.to(scaled.dtype)
-    if spec.view == "departure":
-        count_known = mask.sum(dim=1, keepdim=True).clamp(min=1)
-        scaled = torch.where(known, scaled - scaled.sum(dim=2, keepdim=True) / count_known, 0.0)
+    departing = torch.tensor([member.spec.view == "departure" for member in members])
+    if departing.any():
+        mean = scaled.sum(dim=3, keepdim=True) / mask.sum(dim=2, keepdim=True).clamp(min=1)
+        own_mean = mean * departing.to(mean)[:, None, None, None]
+        scaled = torch.where(known, scaled - own_mean, 0.0)
     parts = [scaled, mask.repeat(count, 1, 1, 1)]
     if spec.differences:
-        rows = scaled.flatten(0, 1)
-        parts.append(differences_of(rows, mask.repeat(count, 1, 1)).view_as(scaled))
-    parts.append(waves[:, :steps].repeat(count, 1, 1, 1))
+        both = mask[..., 1:] * mask[..., :-1]
+        parts.append(functional.pad((scaled[..., 1:] - scaled[..., :-1]) * both, (1, 0)))
+    parts.append(waves[:, :, :steps].repeat(count, 1, 1, 1))
     if spec.statics:
-        statics = _stacked(members, "statics")[:, None, None]
-        parts.append(statics + torch.zeros_like(scaled[..., :1]))
-    return torch.cat(parts, dim=-1)
+        statics = _stacked(members, "statics")[:, None, :, None]
+        parts.append(statics + torch.zeros_like(scaled[:, :, :1]))
+    return torch.cat(parts, dim=2)
 
 
 def _linear(layers: Sequence[nn.Module], inputs: Tensor) -> Tensor:

@@ -1,26 +1,19 @@
 """Forecast from the station's own last days, or from a history that a client posts."""
 
-from typing import Annotated, Final
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from serving.asking import ForecastBody, ForecastQuery, read_forecast_body
-from serving.bodies import parse_json
-from serving.forecasts import Posted, Prepared, answer, run
-from serving.kept import encoded
+from serving.asking import ForecastBody, ForecastQuery
 from serving.living import Body, Living
 from serving.problems import described
-from serving.routes.admitted import AdmittedRoute, PostedRoute
+from serving.routes.admitted import AdmittedRoute
 from serving.routes.documents import FORECASTS, NOT_MODIFIED, IfNoneMatch, answered, posted
 from serving.schemas import ForecastAnswer, HourlyForecastAnswer
 from serving.tags import tagged
 
 router = APIRouter(prefix="/v1", tags=["forecast"], route_class=AdmittedRoute)
-posts = APIRouter(prefix="/v1", tags=["forecast"], route_class=PostedRoute)
-
-#: A body up to this size is read at once: sending it to a thread and back costs as much.
-SMALL_BYTES: Final = 2**16
 
 
 @router.get(
@@ -49,7 +42,7 @@ async def read_forecast(
     return tagged(kept.body, kept.tag, kept.media_type, if_none_match)
 
 
-@posts.post(
+@router.post(
     "/forecast",
     response_model=ForecastAnswer | HourlyForecastAnswer,
     responses={**answered(FORECASTS), **described(400, 401, 403, 404, 408, 413, 422, 429, 503)},
@@ -57,13 +50,5 @@ async def read_forecast(
 )
 async def create_forecast(body: Body, living: Living) -> Response:
     """Forecast the steps that follow the history in the request."""
-
-    def read() -> Prepared:
-        asked = read_forecast_body(parse_json(body))
-        history = Posted(asked.history.time, asked.history.columns)
-        return living.answers.prepare_posted(asked.wish(), history)
-
-    prepared = read() if len(body) <= SMALL_BYTES else await living.bench.do(read)
-    (said,) = await living.bench.do(lambda: run([prepared]))
-    content, media_type = encoded([answer(prepared, said)], prepared.wish)
+    content, media_type = await living.posts.forecast(body)
     return Response(content, media_type=media_type)

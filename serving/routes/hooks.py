@@ -6,7 +6,8 @@ from fastapi import APIRouter, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from serving.living import Living, read_at_most
+from serving.living import Living
+from serving.reading import BodyLimits, read_at_most
 
 #: A delivery names a model, a version and an alias; a description may come with them.
 DELIVERY_BYTES: Final = 64 * 2**10
@@ -19,9 +20,8 @@ async def take_delivery(request: Request, living: Living) -> Response:
     """Let the healer run at once; what the delivery says is looked up in the registry itself."""
     if living.deliveries is None or living.healer is None:
         raise HTTPException(404)
-    living.deliveries.take(
-        request.headers,
-        await read_at_most(request, DELIVERY_BYTES, living.settings.request_seconds),
-    )
+    limits = BodyLimits(size=DELIVERY_BYTES, seconds=living.settings.request_seconds)
+    body = await read_at_most(request.scope, request.receive, limits)
+    living.deliveries.take(request.headers, body)
     living.healer.nudge()
     return Response(status_code=202)

@@ -75,6 +75,17 @@ def test_a_core_remembers_nothing_between_calls():
     assert not list(core.buffers())
 
 
+@pytest.mark.parametrize("cell", CELLS)
+def test_what_a_core_says_last_is_the_same_with_the_steps_first(cell):
+    core = make_core(cell)
+    inputs = torch.randn(2, 6, 3, generator=torch.Generator().manual_seed(3))
+
+    after = core.after(inputs.transpose(0, 1), core.start(2))
+
+    torch.testing.assert_close(after, core(inputs)[0][:, -1].unsqueeze(0))
+    assert core.layers[0].batch_first
+
+
 def test_a_detached_state_carries_numbers_and_no_gradient():
     core = make_core("lstm")
     _, state = core(torch.ones(1, 2, 3))

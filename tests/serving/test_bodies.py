@@ -26,6 +26,32 @@ def test_plain_json_comes_back_as_it_was(value):
     assert parse_json(json.dumps(value).encode()) == value
 
 
+#: Pieces that bodies are made of, usual and not: many joined are JSON, many are not.
+PIECES = st.sampled_from(
+    [
+        *(b"{", b"}", b"[", b"]", b",", b":", b" ", b'"a"', b'"b"', b'"a":', b'"b":', b"null"),
+        *(b"1", b"-0.0", b"1e999", b"NaN", b"true", b"9007199254740993", b"1" * 19, b"1" * 25),
+        *(b'"{"', b'"a:"', b'"\x7f":', b'"\xc3\xa9"', b"\xff", b'""', b'{"a":1,"a":2}'),
+    ]
+)
+
+
+def read(body):
+    """Return what a body holds, by kind and value, or the paths of what is refused of it."""
+    try:
+        return repr(parse_json(body))
+    except BodyUnreadable as refused:
+        return [fault.path for fault in refused.faults]
+
+
+@given(
+    st.lists(PIECES, max_size=12).map(b"".join) | JSON.map(lambda each: json.dumps(each).encode())
+)
+def test_a_body_is_read_alike_with_care_and_without(body):
+    # An escape makes the reader take care; the key is the same one.
+    assert read(b'{"x":' + body + b"}") == read(b'{"\\u0078":' + body + b"}")
+
+
 @pytest.mark.parametrize(
     ("body", "path"),
     [

@@ -1,6 +1,8 @@
 """Bounded work: places, and threads with a deadline."""
 
 import asyncio
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -40,3 +42,33 @@ def test_work_that_takes_too_long_is_not_waited_for():
         asyncio.run(bench.do(lambda: go_on.wait(20)))
     go_on.set()
     bench.close()
+
+
+def test_work_that_nobody_waits_for_any_more_is_not_begun():
+    bench, go_on, done = Bench(1, 0.05), threading.Event(), []
+
+    async def withdraw():
+        first = asyncio.create_task(bench.do(lambda: go_on.wait(20)))
+        second = asyncio.create_task(bench.do(lambda: done.append("second")))
+        await asyncio.gather(first, second, return_exceptions=True)
+        go_on.set()
+        return await bench.do(lambda: done.append("third"))
+
+    asyncio.run(withdraw())
+    bench.close()
+
+    assert done == ["third"]
+
+
+def test_a_failure_is_raised_where_it_is_waited_for():
+    bench = Bench(1, 10)
+
+    with pytest.raises(ZeroDivisionError):
+        asyncio.run(bench.do(lambda: 1 / 0))
+    bench.close()
+
+
+def test_a_bench_that_nobody_closes_lets_the_program_end():
+    program = "import asyncio; from serving.desk import Bench; asyncio.run(Bench(2, 9).do(int))"
+
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)

@@ -31,6 +31,20 @@ def test_lines_are_written_in_order_when_the_log_ends(stream):
     assert [line["number"] for line in lines_of(stream)] == list(range(100))
 
 
+def test_a_line_is_one_line_for_every_reader_whatever_it_says(stream):
+    lines = JsonLines(stream)
+    said = {"path": "a\u2028b\x85c", "broken": "\ud800", "large": 2**70}
+    lines.start()
+
+    lines.write("request", **said)
+    lines.stop()
+
+    written = stream.getvalue()
+    assert written.isascii()
+    assert len(written.splitlines()) == 1
+    assert said.items() <= json.loads(written).items()
+
+
 def test_a_record_of_python_s_logging_has_its_request_s_id_and_its_traceback(stream):
     lines = JsonLines(stream)
     logger = logging.getLogger("tests.logs")

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from forecasting.climate import calendar
-from forecasting.climate.model import LEVELS, ForecasterSpec, damped_anomaly, pinball
+from forecasting.climate.model import LEVELS, ForecasterSpec, last_known, pinball
 from forecasting.climate.windows import WindowSpec
 from forecasting.errors import ModelInvalid
 
@@ -47,16 +47,17 @@ def test_a_head_that_says_nothing_leaves_the_regression(make_forecaster, history
     assert model.linear.spec.recentred == (view == "departure")
 
 
-def test_the_damped_anomaly_starts_at_the_last_known_value(make_forecaster, history):
-    course = usual(make_forecaster())
-    history[:, -3:, 0] = torch.nan
+def test_the_last_known_value_is_the_one_before_a_gap_and_the_usual_where_all_are(history):
+    target, usual_course = history[:, :, 0].clone(), history[:, :, 1]
+    target[:, -3:] = torch.nan
+    target[1] = torch.nan
 
-    forecast = damped_anomaly(history[:, :, 0], course, torch.tensor([1.0, 0.5, 0.0]))
+    last, usual_then = last_known(target, usual_course, 10)
 
-    anomaly = history[:, -4, 0] - course[:, 6]
-    torch.testing.assert_close(forecast[:, 0], course[:, 10] + anomaly)
-    torch.testing.assert_close(forecast[:, 1], course[:, 11] + anomaly / 2)
-    torch.testing.assert_close(forecast[:, 2], course[:, 12])
+    torch.testing.assert_close(last[0], target[0, -4:-3])
+    torch.testing.assert_close(usual_then[0], usual_course[0, -4:-3])
+    torch.testing.assert_close(last[1], usual_course[1, -1:])
+    torch.testing.assert_close(usual_then[1], usual_course[1, -1:])
 
 
 def test_a_shift_of_every_day_shifts_the_forecast_and_nothing_else(make_forecaster, history):

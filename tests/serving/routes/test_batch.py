@@ -24,13 +24,13 @@ def send(client, promoted):  # noqa: ARG001 - the model is live
 @pytest.fixture
 def calls(monkeypatch):
     """How many histories each call of a graph had."""
-    sizes, many = [], Forecaster.many
+    sizes, run = [], Forecaster._run
 
-    def counted(self, histories):
-        sizes.append(len(histories))
-        return many(self, histories)
+    def counted(self, history, origin):
+        sizes.append(len(history))
+        return run(self, history, origin)
 
-    monkeypatch.setattr(Forecaster, "many", counted)
+    monkeypatch.setattr(Forecaster, "_run", counted)
     return sizes
 
 
