@@ -49,6 +49,24 @@ def is_postgres(address: str | None) -> bool:
     return address is not None and plain(address).startswith(("postgresql://", "postgres://"))
 
 
+def require_driver(address: str, setting: str) -> None:
+    """Look whether an address can be used at all, before anybody waits for its database.
+
+    Raises:
+        SettingsInvalid: psycopg is not installed, or the address is none of PostgreSQL.
+    """
+    try:
+        import psycopg  # noqa: F401, PLC0415 - wanted only where a setting names a database
+    except ImportError as error:
+        raise SettingsInvalid(
+            f"setting {setting} needs PostgreSQL's driver",
+            expected="pip install 'gatecast[postgres]'",
+            found=type(error).__name__,
+        ) from error
+    if not is_postgres(address):
+        raise SettingsInvalid(f"setting {setting} is no database's", expected="postgresql://…")
+
+
 def open_database(address: str, setting: str, pauses: tuple[float, ...] = PAUSES) -> Any:  # noqa: ANN401 - psycopg's connection
     """Open a connection on which each statement is its own transaction.
 
@@ -58,19 +76,12 @@ def open_database(address: str, setting: str, pauses: tuple[float, ...] = PAUSES
         pauses: waits between tries, in seconds.
 
     Raises:
-        SettingsInvalid: psycopg is not installed, or the address is none of PostgreSQL.
+        SettingsInvalid: as `require_driver`, or the address cannot be read.
         DatabaseUnavailable: nobody answers there, or not us.
     """
-    try:
-        import psycopg  # noqa: PLC0415 - wanted only where a setting names a database
-    except ImportError as error:
-        raise SettingsInvalid(
-            f"setting {setting} needs PostgreSQL's driver",
-            expected="pip install 'gatecast[postgres]'",
-            found=type(error).__name__,
-        ) from error
-    if not is_postgres(address):
-        raise SettingsInvalid(f"setting {setting} is no database's", expected="postgresql://…")
+    require_driver(address, setting)
+    import psycopg  # noqa: PLC0415 - found just now
+
     waits = iter(pauses)
     while True:
         try:

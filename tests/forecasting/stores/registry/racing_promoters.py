@@ -5,7 +5,8 @@ Run as a script, so that MLflow is loaded once and each racer is a process of it
 empty, or that at the address TRACKING is empty; CARD is the JSON of a model's card. In each round
 both promoters read who is champion, wait for each other, and promote a version of their own against
 it. Prints one object: per promoter its outcome in each round ("won", or the code of the
-refusal), what the reader saw missing, the champion, the previous one and the published version at the end.
+refusal), what the reader saw missing, the champion, the previous one and the published version at
+the end.
 """
 
 import json
