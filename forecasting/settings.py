@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from tomllib import TOMLDecodeError
+from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import (
@@ -49,6 +50,15 @@ class Settings(BaseSettings):
     )
     fetch_bytes: int = Field(256 * 2**20, gt=0, description="most bytes one download may have")
     workers: int = Field(2, ge=1, le=64, description="candidates trained side by side")
+    compute: Literal["processes", "dask"] = Field(
+        "processes", description="where candidates are trained: on this machine, or on a Dask"
+    )
+    dask_address: str | None = Field(
+        None, description="scheduler of the Dask: tls://host:8786, or tcp:// on loopback"
+    )
+    dask_ca: Path | None = Field(None, description="certificate that signed those of the Dask")
+    dask_cert: Path | None = Field(None, description="certificate with which we meet the Dask")
+    dask_key: Path | None = Field(None, description="key of that certificate")
     two_pairs_of_eyes: bool = Field(
         default=False, description="the gate only proposes, and a person's approval promotes"
     )
