@@ -12,7 +12,7 @@ export DO_NOT_TRACK := true
 export GX_ANALYTICS_ENABLED := false
 export ORT_DISABLE_TELEMETRY := 1
 
-.PHONY: help setup run language serve test check lock rivals faults fuzz cases clean
+.PHONY: help setup run language serve test check lock rivals grown images faults fuzz cases clean
 
 help: ## the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -40,8 +40,8 @@ serve: setup ## the API on port 8000
 	$(BIN)/gatecast serve --port 8000
 
 test: setup ## every test that needs nothing but Python
-	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered -m "not faults" --durations=15
-	@echo "left to targets of their own: make faults (kills and races), make fuzz (searched input)"
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered -m "not faults and not grown" --durations=15
+	@echo "left to targets of their own: make faults (kills and races), make grown (all parts), make fuzz (searched input)"
 
 check: setup ## every linter and contract
 	$(BIN)/ruff check .
@@ -59,6 +59,12 @@ $(RIVALS)/.installed: benchmarks/rivals.lock | setup
 	$(BIN)/uv pip install --quiet --python $(RIVALS)/bin/python --no-deps --require-hashes -r benchmarks/rivals.lock
 	$(RIVALS)/bin/python -m pip install --quiet torch==2.13.0
 	@touch $@
+
+grown: setup ## the parts of compose.yaml on loopback: a scheduled retraining, two replicas
+	$(BIN)/pytest -m grown --no-cov -n 0 -s --durations=8 tests/system/grown
+
+images: setup ## both images by buildah, without a Docker engine (as root); the built API answers
+	.ci/images
 
 faults: setup ## kills, corruption and races on purpose
 	$(BIN)/pytest -m faults --no-cov -n 0

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 from tomllib import TOMLDecodeError
+from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -30,6 +31,11 @@ class Settings(BaseSettings):
     tracking_uri: str | None = Field(
         None, description="MLflow store; SQLite under the home folder when unset"
     )
+    lock_uri: SecretStr | None = Field(
+        None,
+        description="PostgreSQL that keeps the locks where several machines work; unset: "
+        "tracking_uri where that is PostgreSQL, else files under the home folder",
+    )
     url_hosts: tuple[str, ...] = Field(
         (
             "raw.githubusercontent.com",
@@ -44,6 +50,15 @@ class Settings(BaseSettings):
     )
     fetch_bytes: int = Field(256 * 2**20, gt=0, description="most bytes one download may have")
     workers: int = Field(2, ge=1, le=64, description="candidates trained side by side")
+    compute: Literal["processes", "dask"] = Field(
+        "processes", description="where candidates are trained: on this machine, or on a Dask"
+    )
+    dask_address: str | None = Field(
+        None, description="scheduler of the Dask: tls://host:8786, or tcp:// on loopback"
+    )
+    dask_ca: Path | None = Field(None, description="certificate that signed those of the Dask")
+    dask_cert: Path | None = Field(None, description="certificate with which we meet the Dask")
+    dask_key: Path | None = Field(None, description="key of that certificate")
     two_pairs_of_eyes: bool = Field(
         default=False, description="the gate only proposes, and a person's approval promotes"
     )
@@ -69,6 +84,14 @@ class Settings(BaseSettings):
     def tracking(self) -> str:
         """The MLflow tracking address in force."""
         return self.tracking_uri or f"sqlite:///{self.root / 'mlflow' / 'mlflow.db'}"
+
+    @property
+    def lock_address(self) -> str | None:
+        """The PostgreSQL database that keeps the locks; None where files do."""
+        if self.lock_uri is not None and self.lock_uri.get_secret_value():
+            return self.lock_uri.get_secret_value()
+        tracked = self.tracking_uri or ""
+        return tracked if tracked.startswith("postgresql") else None
 
 
 def load_settings(**flags: object) -> Settings:

@@ -8,7 +8,6 @@ from prefect import State, Task, flow, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.client.schemas import TaskRun
 from prefect.events import emit_event
-from prefect.task_runners import ThreadPoolTaskRunner
 
 from forecasting.climate.pooling import GLOBAL
 from forecasting.climate.recipe import SEED, recipe_of
@@ -16,6 +15,7 @@ from forecasting.errors import GatecastError, SourceUnavailable
 from forecasting.settings import load_settings
 from pipelines import admitting, chronicle, explaining, judging, promotion, recording, refitting
 from pipelines.catalogue import find_dataset, part_names
+from pipelines.compute import task_runner
 from pipelines.courses import Course, Outcome, Shared, courses, outcome, to_pool
 from pipelines.fitting import FittingFailed, fit_beside
 from pipelines.pooled import Arranged, arrange
@@ -145,7 +145,7 @@ def promote(folder: str, version: int | None, run_id: str) -> dict[str, Any]:
 @flow(
     name="climate-retraining",
     flow_run_name="retrain-{dataset}-{preset}",
-    task_runner=ThreadPoolTaskRunner(max_workers=load_settings().workers),  # type: ignore[arg-type]
+    task_runner=task_runner(load_settings()),
 )
 def retrain_climate(
     dataset: str = "seattle",
@@ -225,7 +225,9 @@ def decide(course: Course, trainings: Sequence[Outcome]) -> None:
     folder, run = course.folder, course.run
     judge(folder, fitted(trainings), run)
     refit(folder, run)
+    course.lock.require()
     version = publish(folder, run)
+    course.lock.require()
     course.decision = promote(folder, version, run)
     close_workspace(Path(folder))
     course.stack.close()

@@ -5,9 +5,12 @@ thread; two candidates run side by side as two processes.
 """
 
 import json
+import os
 import subprocess  # our own interpreter, our own module
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -19,6 +22,9 @@ from forecasting.stores.files import write_json
 
 #: Code and message of a refusal travel from the child in this line's key.
 REFUSAL = "refused"
+
+#: How often a child looks whether its parent is still there, in seconds.
+PARENT_LOOK = 0.5
 
 
 class FittingFailed(GatecastError):
@@ -44,8 +50,9 @@ def fit_beside(
         module: what the child runs.
 
     Raises:
-        FittingFailed: the process refused (with its code) or died.
+        FittingFailed: the process refused (with its code) or died, or the folder is not there.
     """
+    require_shared(settings, folder)
     command = [sys.executable, "-m", module, str(settings.root), str(folder), cell]
     refusal: dict[str, Any] | None = None
     with (
@@ -69,6 +76,20 @@ def fit_beside(
             f"candidate {cell} was not trained", expected="a model", found=f"{said}"
         )
     return folder / cell
+
+
+def require_shared(settings: Settings, folder: Path) -> None:
+    """Look whether a worker elsewhere sees the work of the flow that sent it.
+
+    Raises:
+        FittingFailed: the home folder is not the flow's.
+    """
+    if not folder.is_dir():
+        raise FittingFailed(
+            "the worker does not see the work's folder",
+            expected=f"a home folder shared by all machines, with {folder}",
+            found=settings.root,
+        )
 
 
 def main(arguments: list[str]) -> int:
@@ -99,6 +120,18 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
+def end_with_parent() -> None:
+    """Let this process end once the one that started it is gone: its work is begun elsewhere."""
+    parent = os.getppid()
+
+    def wait() -> None:
+        while os.getppid() == parent:
+            time.sleep(PARENT_LOOK)
+        os._exit(1)
+
+    threading.Thread(target=wait, name="parent", daemon=True).start()
+
+
 def say(told: dict[str, Any]) -> None:
     """Print one JSON line, as `fit_beside` reads it."""
     sys.stdout.write(json.dumps(told) + "\n")
@@ -106,4 +139,5 @@ def say(told: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
+    end_with_parent()
     sys.exit(main(sys.argv[1:]))

@@ -6,7 +6,6 @@ from typing import Any
 from prefect import flow, task, unmapped
 from prefect.artifacts import create_markdown_artifact
 from prefect.events import emit_event
-from prefect.task_runners import ThreadPoolTaskRunner
 
 from data_checks.text_admissions import save_text
 from data_checks.texts import admit_text
@@ -14,6 +13,7 @@ from forecasting.language.recipe import SEED
 from forecasting.settings import load_settings
 from pipelines import tracking
 from pipelines.climate import source_was_away
+from pipelines.compute import task_runner
 from pipelines.fitting import fit_beside
 from pipelines.progress import watching
 from pipelines.texts import judgement as judgements
@@ -112,7 +112,7 @@ def promote(folder: str, version: int | None, run_id: str) -> dict[str, Any]:
 @flow(
     name="language-model",
     flow_run_name="language-{corpus}-{preset}",
-    task_runner=ThreadPoolTaskRunner(max_workers=load_settings().workers),  # type: ignore[arg-type]
+    task_runner=task_runner(load_settings()),
 )
 def train_language(
     corpus: str = PACKAGED,
@@ -125,7 +125,7 @@ def train_language(
     model = f"language-{find_corpus(corpus).name}"
     params = {"preset": preset, "seed": seed, "corpus": corpus}
     with (
-        only_run(settings, model),
+        only_run(settings, model) as lock,
         tracking.recorded_run(settings, model, f"train {model} {preset}", params) as run,
     ):
         file = land(corpus, text)
@@ -135,7 +135,9 @@ def train_language(
         for trained in fit.map(unmapped(folder), networks):
             trained.result()  # every network is needed: the first refusal is the run's
         judge(folder, run)
+        lock.require()
         version = publish(folder, run)
+        lock.require()
         decision = promote(folder, version, run)
         close_workspace(Path(folder))
     return decision

@@ -10,7 +10,7 @@ from typing import Any
 
 from forecasting.errors import GatecastError
 from forecasting.stores.files import write_json
-from pipelines.fitting import REFUSAL, say
+from pipelines.fitting import REFUSAL, end_with_parent, say
 
 #: Beside a network's weights: how it was trained, and what it said before and after.
 HISTORY = "history.json"
@@ -44,4 +44,5 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    end_with_parent()
     sys.exit(main(sys.argv[1:]))
