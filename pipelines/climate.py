@@ -13,6 +13,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from forecasting.climate.pooling import GLOBAL
 from forecasting.climate.recipe import SEED, recipe_of
 from forecasting.errors import GatecastError, SourceUnavailable
+from forecasting.faults import reach
 from forecasting.settings import load_settings
 from pipelines import admitting, chronicle, explaining, judging, promotion, recording, refitting
 from pipelines.catalogue import find_dataset, part_names
@@ -92,7 +93,9 @@ def judge(folder: str, candidates: Sequence[str], run_id: str) -> str:
     judgement = judging.judge_candidates(
         settings, path, [Path(candidate) for candidate in candidates], run_id
     )
+    reach("judge.judged")
     judging.write_judgement(path, judgement)
+    reach("judge.written")
     recording.log_judgement(settings, run_id, path, judgement)
     create_table_artifact(
         key=artifact_key("leaderboard", read_plan(path).model),
@@ -125,8 +128,11 @@ def promote(folder: str, version: int | None, run_id: str) -> dict[str, Any]:
     settings, path = load_settings(), Path(folder)
     judgement = judging.read_judgement(path)
     decision = promotion.decide(settings, path, judgement, version)
+    reach("decide.promoted")
     recording.log_decision(settings, run_id, decision)
+    reach("decide.logged")
     chronicle.keep(settings, decision, run_id, chronicle.judged_as(path, judgement))
+    reach("decide.kept")
     if decision.promoted or decision.proposed:
         explaining.log_candidate(settings, run_id, path, judgement)
     create_markdown_artifact(

@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 from forecasting.errors import GatecastError
+from forecasting.faults import reach
 
 NAME = re.compile(r"[a-z0-9_-]{1,64}")
 
@@ -37,14 +38,17 @@ def write_bytes(path: Path, content: bytes) -> None:
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".tmp-")
     try:
         with os.fdopen(handle, "wb") as file:
+            reach("file.begun")
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
         Path(temporary).chmod(0o644)
+        reach("file.written")
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+    reach("file.renamed")
     sync_folder(path.parent)
 
 

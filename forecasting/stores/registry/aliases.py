@@ -16,6 +16,7 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from forecasting.errors import AlreadyRunning, GatecastError, ManifestMismatch, NoChampion
+from forecasting.faults import reach
 from forecasting.settings import Settings
 from forecasting.stores.decisions import moves_path
 from forecasting.stores.files import safe_name
@@ -116,19 +117,25 @@ def promote(
         ChampionMoved: the champion is not the one that the candidate was judged against.
         ManifestMismatch: the version's files are not whole.
     """
+    reach("promote.begun")
     with promotion_lock(settings, move.model), tempfile.TemporaryDirectory() as scratch:
+        reach("promote.locked")
         present = require_unmoved(client, move)
         files = fetch(client, move.model, move.version, Path(scratch))
         if check is not None:
             check(files)
+        reach("promote.checked")
         with store_errors():
             if present is not None and present != move.version:
                 client.set_registered_model_alias(move.model, PREVIOUS, str(present))
+                reach("promote.kept")
             client.set_registered_model_alias(move.model, CHAMPION, str(move.version))
+            reach("promote.named")
             if alias_of(client, move.model, CHALLENGER) == move.version:
                 client.delete_registered_model_alias(move.model, CHALLENGER)
         # Logged before it is published: what is cut off here, `heal` finds by its old pointer.
         record(settings.root, move, before=present)
+        reach("promote.recorded")
         return _publish(client, settings, move.model, move.version, files)
 
 
