@@ -3,7 +3,7 @@
 from pathlib import Path
 from tomllib import TOMLDecodeError
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -29,6 +29,11 @@ class Settings(BaseSettings):
     home: Path = Field(Path("var"), description="folder that holds all that is written")
     tracking_uri: str | None = Field(
         None, description="MLflow store; SQLite under the home folder when unset"
+    )
+    lock_uri: SecretStr | None = Field(
+        None,
+        description="PostgreSQL that keeps the locks where several machines work; unset: "
+        "tracking_uri where that is PostgreSQL, else files under the home folder",
     )
     url_hosts: tuple[str, ...] = Field(
         (
@@ -69,6 +74,14 @@ class Settings(BaseSettings):
     def tracking(self) -> str:
         """The MLflow tracking address in force."""
         return self.tracking_uri or f"sqlite:///{self.root / 'mlflow' / 'mlflow.db'}"
+
+    @property
+    def lock_address(self) -> str | None:
+        """The PostgreSQL database that keeps the locks; None where files do."""
+        if self.lock_uri is not None and self.lock_uri.get_secret_value():
+            return self.lock_uri.get_secret_value()
+        tracked = self.tracking_uri or ""
+        return tracked if tracked.startswith("postgresql") else None
 
 
 def load_settings(**flags: object) -> Settings:

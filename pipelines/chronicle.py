@@ -63,7 +63,7 @@ def keep(settings: Settings, decision: Decision, run_id: str, about: dict[str, A
         seasons={name: lead_scores(scores) for name, scores in evidence.seasons.items()},
         **about,
     )
-    append_decision(settings.root, entry)
+    append_decision(settings.root, entry, settings.lock_address)
 
 
 def lead_scores(scores: Scores) -> LeadScores:

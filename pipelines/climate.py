@@ -231,7 +231,9 @@ def decide(course: Course, trainings: Sequence[Outcome]) -> None:
     folder, run = course.folder, course.run
     judge(folder, fitted(trainings), run)
     refit(folder, run)
+    course.lock.require()
     version = publish(folder, run)
+    course.lock.require()
     course.decision = promote(folder, version, run)
     close_workspace(Path(folder))
     course.stack.close()

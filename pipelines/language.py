@@ -125,7 +125,7 @@ def train_language(
     model = f"language-{find_corpus(corpus).name}"
     params = {"preset": preset, "seed": seed, "corpus": corpus}
     with (
-        only_run(settings, model),
+        only_run(settings, model) as lock,
         tracking.recorded_run(settings, model, f"train {model} {preset}", params) as run,
     ):
         file = land(corpus, text)
@@ -135,7 +135,9 @@ def train_language(
         for trained in fit.map(unmapped(folder), networks):
             trained.result()  # every network is needed: the first refusal is the run's
         judge(folder, run)
+        lock.require()
         version = publish(folder, run)
+        lock.require()
         decision = promote(folder, version, run)
         close_workspace(Path(folder))
     return decision

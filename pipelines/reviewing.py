@@ -12,6 +12,7 @@ from forecasting.settings import Settings
 from forecasting.stores.decisions import DecisionEntry, append_decision
 from forecasting.stores.published import Pointer, read_card
 from forecasting.stores.registry.aliases import CHAMPION, Move, alias_of, promote, promotion_lock
+from forecasting.stores.registry.descriptions import storable
 from forecasting.stores.registry.proposals import withdraw_challenger
 from forecasting.stores.registry.versions import Version, resolve, store_errors
 from pipelines import tracking
@@ -28,9 +29,6 @@ REVIEWS = "review"
 
 #: What stands above the reviews in a version's description.
 HEADING = "# Review\n\n"
-
-#: Longest description that a database of MLflow's takes; SQLite takes any.
-STORED = 5000
 
 
 class GateRefused(GatecastError):
@@ -213,12 +211,11 @@ def tell(
     tags = review.tags | ({"promoted": "true"} if promoted else {})
     set_version_tags(client, version.model, version.version, tags)
     tracking.set_tags(client, version.run_id, tags)
-    longest = None if settings.tracking_uri is None else max(STORED, len(version.description))
     with store_errors():
         client.update_model_version(
             version.model,
             str(version.version),
-            description=reviewed(version.description, review)[:longest],
+            description=storable(client, reviewed(version.description, review)),
         )
         client.log_dict(
             version.run_id,
@@ -234,4 +231,4 @@ def tell(
         who=review.who,
         outcome=review.state,
     )
-    append_decision(settings.root, entry)
+    append_decision(settings.root, entry, settings.lock_address)

@@ -9,15 +9,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 from data_checks.admissions import load_admitted
 from forecasting.climate.recipe import Fitting, recipe_of
 from forecasting.climate.windows import Blocks, WindowSpec
-from forecasting.errors import AlreadyRunning
 from forecasting.faults import reach
 from forecasting.settings import Settings
 from forecasting.stores.files import safe_name, write_json
+from forecasting.stores.locks import Held, held_lock
 from forecasting.stores.stations import climate_model
 
 PLAN = "plan.json"
@@ -100,23 +98,12 @@ def close_workspace(folder: Path) -> None:
 
 
 @contextmanager
-def only_run(settings: Settings, station: str) -> Iterator[None]:
-    """Let one retraining of a station run at a time.
+def only_run(settings: Settings, station: str) -> Iterator[Held]:
+    """Let one retraining of a station run at a time, on whichever machine.
 
     Raises:
         AlreadyRunning: another process is retraining the station.
     """
-    folder = settings.root / "locks"
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / f"retrain-{safe_name(station)}.lock", timeout=0)
-    try:
-        lock.acquire()
-    except TimeoutError as error:
-        raise AlreadyRunning(
-            f"station {station} is being retrained", expected="one run at a time"
-        ) from error
-    # Outside the `try`: a time-out of the work itself is no other run.
-    try:
-        yield
-    finally:
-        lock.release()
+    name, busy = f"retrain-{safe_name(station)}", f"station {station} is being retrained"
+    with held_lock(settings.root, name, address=settings.lock_address, wait=0, busy=busy) as held:
+        yield held

@@ -2,11 +2,9 @@
 
 import logging
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from ipaddress import IPv6Address, ip_address
-from pathlib import Path
 from typing import Final
 
 from limits import RateLimitItem, parse
@@ -17,7 +15,8 @@ from limits.storage import storage_from_string
 from starlette.types import Scope
 
 from forecasting.errors import GatecastError, SettingsInvalid
-from serving.keys import Key, KeysDamaged, find_key, keys_path, read_keys
+from serving.key_ring import KeyRing
+from serving.keys import find_key
 from serving.settings import ServingSettings
 
 logger = logging.getLogger(__name__)
@@ -77,34 +76,6 @@ def scope_of(path: str) -> str | None:
     if path.startswith((*OPEN, *SIGNED)):
         return None
     return "observe" if path == "/metrics" else "forecast"
-
-
-class KeyRing:
-    """The keys in memory, in step with the file that `gatecast keys` writes.
-
-    Args:
-        root: the home folder.
-    """
-
-    def __init__(self, root: Path) -> None:
-        self._root = root
-        self._stamp: tuple[int, int] | None = None
-        self.keys: Mapping[str, Key] = {}
-
-    def refresh(self) -> None:
-        """Read the file again if it has changed; a damaged one leaves the keys as they were."""
-        try:
-            status = keys_path(self._root).stat()
-            stamp = (status.st_ino, status.st_mtime_ns)
-            if stamp != self._stamp:
-                self.keys = read_keys(self._root)
-                self._stamp = stamp
-        except FileNotFoundError:
-            # Taken away with the whole home it is no decision; alone it is.
-            if self._root.is_dir():
-                self.keys, self._stamp = {}, None
-        except (OSError, KeysDamaged) as error:
-            logger.warning("the keys were not read, the earlier ones stay: %s", error)
 
 
 class Rates:

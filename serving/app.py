@@ -109,7 +109,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         lines.start()
     parts.start()
     # A worker that listens before it has looked would not know the stations that others know.
-    await run_in_threadpool(parts.watcher.wait, parts.settings.start_seconds)
+    await run_in_threadpool(parts.wait)
     parts.draining.install()
     try:
         yield

@@ -10,7 +10,8 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from serving.keys import Key, create_key, read_keys, revoke_key, rotate_key
+from serving.key_stores import key_store
+from serving.keys import Key, create_key, revoke_key, rotate_key
 from serving.settings import load_serving_settings
 
 Scope = Literal["forecast", "observe", "promote", "admin"]
@@ -34,7 +35,7 @@ def create(
     Raises:
         KeyInvalid: the name or the days cannot be used.
     """
-    whole, key = create_key(load_serving_settings().root, name, scope, days)
+    whole, key = create_key(key_store(load_serving_settings()), name, scope, days)
     _print_made(whole, key, json=json)
 
 
@@ -44,7 +45,7 @@ def list_all(*, json: bool = False) -> None:
     Args:
         json: print one object.
     """
-    keys = list(read_keys(load_serving_settings().root).values())
+    keys = list(key_store(load_serving_settings()).read().values())
     if json:
         _print_json({"keys": [_shown(key) for key in keys]})
         return
@@ -69,7 +70,7 @@ def revoke(identifier: str, *, json: bool = False) -> None:
     Raises:
         KeyUnknown: no key has that id.
     """
-    key = revoke_key(load_serving_settings().root, identifier)
+    key = revoke_key(key_store(load_serving_settings()), identifier)
     if json:
         _print_json(_shown(key))
     else:
@@ -88,7 +89,7 @@ def rotate(identifier: str, *, hours: float = 24.0, json: bool = False) -> None:
         KeyUnknown: no key has that id.
         KeyInvalid: it has ended already.
     """
-    whole, key = rotate_key(load_serving_settings().root, identifier, hours)
+    whole, key = rotate_key(key_store(load_serving_settings()), identifier, hours)
     _print_made(whole, key, json=json)
 
 

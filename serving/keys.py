@@ -1,21 +1,16 @@
-"""Keep the API's keys: made of 256 random bits, stored as their SHA-256, with scopes and an end."""
+"""Make and end the API's keys: 256 random bits, kept as their SHA-256, with scopes and an end."""
 
 import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Final
-
-from filelock import FileLock
-from pydantic import TypeAdapter
+from typing import Final, Protocol
 
 from forecasting.errors import GatecastError
-from forecasting.stores.files import write_json
 
 #: What a key may be for. `admin` is for everything.
 SCOPES: Final = ("forecast", "observe", "promote", "admin")
@@ -24,9 +19,6 @@ SCOPES: Final = ("forecast", "observe", "promote", "admin")
 KEY: Final = re.compile(r"gck_([0-9a-f]{8})_([A-Za-z0-9_-]{43})")
 
 NAME: Final = re.compile(r"[A-Za-z0-9 ._@-]{1,64}")
-
-#: Longest wait for another command that changes the keys, in seconds.
-LOCK_WAIT: Final = 10.0
 
 
 class KeyUnknown(GatecastError):
@@ -42,7 +34,7 @@ class KeyInvalid(GatecastError):
 
 
 class KeysDamaged(GatecastError):
-    """The file of the keys is none that `gatecast keys` has written."""
+    """The kept keys are none that `gatecast keys` has written."""
 
     code = "KEYS_DAMAGED"
 
@@ -72,43 +64,29 @@ class Key:
         return scope in self.scopes or "admin" in self.scopes
 
 
-def keys_path(root: Path) -> Path:
-    """Return where the keys of a home folder are kept."""
-    return root / "keys" / "keys.json"
+class KeyStore(Protocol):
+    """Where keys are kept: a home folder's file, or a database."""
 
+    def read(self) -> dict[str, Key]:
+        """Return all keys by their id."""
 
-_KEYS: Final = TypeAdapter(dict[str, Key])
+    def fresh(self, known: Mapping[str, Key]) -> Mapping[str, Key]:
+        """Return all keys by their id, or those that are known where nothing has changed."""
 
+    def changed(self) -> AbstractContextManager[dict[str, Key]]:
+        """Let all keys be read and changed while nobody else changes them; kept afterwards."""
 
-def read_keys(root: Path) -> dict[str, Key]:
-    """Read all keys by their id; none where no file has been written.
-
-    Raises:
-        KeysDamaged: the file holds anything else than keys.
-    """
-    try:
-        content = keys_path(root).read_bytes()
-    except FileNotFoundError:
-        return {}
-    try:
-        keys = _KEYS.validate_json(content)
-        for key in keys.values():
-            # A moment that cannot be compared would fail every request with that key.
-            key.works(datetime.now(UTC))
-    except (ValueError, TypeError) as error:
-        raise KeysDamaged(
-            "the keys cannot be read", expected=f"what `gatecast keys` wrote in {keys_path(root)}"
-        ) from error
-    return keys
+    def close(self) -> None:
+        """Let go of what `fresh` keeps open."""
 
 
 def create_key(
-    root: Path, name: str, scopes: tuple[str, ...], days: float | None = None
+    store: KeyStore, name: str, scopes: tuple[str, ...], days: float | None = None
 ) -> tuple[str, Key]:
     """Make a key; returns it whole, for this one time, and what is kept of it.
 
     Args:
-        root: the home folder.
+        store: where keys are kept.
         name: whose it is.
         scopes: what it is for.
         days: how long it lasts; for ever when None.
@@ -123,7 +101,7 @@ def create_key(
     if days is not None and not 0 < days <= 3650:
         raise KeyInvalid("a key cannot last so long", expected="0 to 3650 days", found=days)
     now = datetime.now(UTC)
-    with _changed(root) as keys:
+    with store.changed() as keys:
         identifier = next(
             each for each in iter(lambda: secrets.token_hex(4), "") if each not in keys
         )
@@ -140,13 +118,13 @@ def create_key(
     return whole, key
 
 
-def revoke_key(root: Path, identifier: str, hours: float = 0.0) -> Key:
+def revoke_key(store: KeyStore, identifier: str, hours: float = 0.0) -> Key:
     """Let a key end, now or in some hours; the entry stays.
 
     Raises:
         KeyUnknown: no key has that id.
     """
-    with _changed(root) as keys:
+    with store.changed() as keys:
         if identifier not in keys:
             raise KeyUnknown(
                 "no such key", expected=", ".join(keys) or "none yet", found=identifier
@@ -159,14 +137,14 @@ def revoke_key(root: Path, identifier: str, hours: float = 0.0) -> Key:
         return keys[identifier]
 
 
-def rotate_key(root: Path, identifier: str, hours: float) -> tuple[str, Key]:
+def rotate_key(store: KeyStore, identifier: str, hours: float) -> tuple[str, Key]:
     """Make a key like another, which goes on for some hours beside it.
 
     Raises:
         KeyUnknown: no key has that id.
         KeyInvalid: the other has ended.
     """
-    keys = read_keys(root)
+    keys = store.read()
     if identifier not in keys:
         raise KeyUnknown("no such key", expected=", ".join(keys) or "none yet", found=identifier)
     before = keys[identifier]
@@ -176,8 +154,8 @@ def rotate_key(root: Path, identifier: str, hours: float) -> tuple[str, Key]:
     if before.expires is not None:
         life = datetime.fromisoformat(before.expires) - datetime.fromisoformat(before.created)
         days = life / timedelta(days=1)
-    made = create_key(root, before.name, before.scopes, days)
-    revoke_key(root, identifier, hours)
+    made = create_key(store, before.name, before.scopes, days)
+    revoke_key(store, identifier, hours)
     return made
 
 
@@ -193,20 +171,6 @@ def find_key(keys: Mapping[str, Key], presented: str) -> Key | None:
     expected = key.sha256 if key is not None else "0" * 64
     same = hmac.compare_digest(_digest(presented), expected)
     return key if same else None
-
-
-@contextmanager
-def _changed(root: Path) -> Iterator[dict[str, Key]]:
-    """Read the keys under a lock, let them be changed, and write them by rename."""
-    folder = root / "locks"
-    folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / "keys.lock", timeout=LOCK_WAIT):
-        keys = read_keys(root)
-        yield keys
-        path = keys_path(root)
-        write_json(path, {identifier: asdict(key) for identifier, key in keys.items()})
-        # Only digests, and still nobody else's business.
-        path.chmod(0o600)
 
 
 def _digest(text: str) -> str:

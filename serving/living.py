@@ -1,19 +1,22 @@
 """Hold what the running app is made of, and let the routes reach it."""
 
 import asyncio
+import time
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated
 
 from fastapi import Depends, Request
 
-from serving.access import Access, KeyRing
+from serving.access import Access
 from serving.champions import Champions
 from serving.desk import Bench, Desk
 from serving.draining import Draining
 from serving.healing import Healer
 from serving.hooks import Deliveries
 from serving.kept import Answers
+from serving.key_ring import KeyRing
+from serving.key_stores import key_store
 from serving.last_good import LastGood
 from serving.live import Live
 from serving.metrics import Metrics, Mirror
@@ -45,6 +48,8 @@ class LivingParts:
     metrics: Metrics
     draining: Draining
     watcher: Watcher
+    ring: KeyRing
+    key_watcher: Watcher
     last_good: LastGood | None
     healer: Healer | None
     deliveries: Deliveries | None
@@ -54,13 +59,13 @@ class LivingParts:
         """Build the parts without starting any of them."""
         root, copies = settings.root, settings.copies
         records, champions = Records(root, copies), Champions(root, cache=copies)
-        texts, ring = TextChampions(root, cache=copies), KeyRing(root)
+        texts, ring = TextChampions(root, cache=copies), KeyRing(key_store(settings))
         last_good = LastGood(copies, root, (champions, texts), records) if copies else None
         answers = Answers(Live(records, champions))
         bench = Bench(settings.forecast_threads, settings.forecast_seconds)
         secret, mirror = settings.webhook_secret, Mirror()
         # Champions first: retraining writes the station before it promotes.
-        looks = [champions.refresh, records.refresh, texts.refresh, ring.refresh, mirror.look]
+        looks = [champions.refresh, records.refresh, texts.refresh, mirror.look]
         if last_good is not None:
             looks.append(last_good.keep)
         parts = cls(
@@ -77,6 +82,9 @@ class LivingParts:
             metrics=Metrics(),
             draining=Draining(settings.drain_seconds),
             watcher=Watcher(looks, settings.poll_seconds),
+            ring=ring,
+            # By itself: a database that hangs keeps nobody from the champions.
+            key_watcher=Watcher([ring.refresh], settings.poll_seconds, "keys"),
             last_good=last_good,
             healer=Healer.of(settings) if settings.heal else None,
             deliveries=None if secret is None else Deliveries(secret.get_secret_value()),
@@ -101,9 +109,17 @@ class LivingParts:
         if self.last_good is not None:
             mirror.count(metrics.copy_failures, partial(getattr, self.last_good, "failed"))
 
+    def wait(self) -> None:
+        """Wait for the first look at what is published and at the keys, for a limited time."""
+        begun = time.monotonic()
+        self.watcher.wait(self.settings.start_seconds)
+        left = self.settings.start_seconds - (time.monotonic() - begun)
+        self.key_watcher.wait(max(0.0, left))
+
     def start(self) -> None:
         """Begin to watch and to heal; returns at once."""
         self.watcher.start()
+        self.key_watcher.start()
         if self.healer is not None:
             self.healer.start()
 
@@ -112,6 +128,8 @@ class LivingParts:
         if self.healer is not None:
             self.healer.stop()
         self.watcher.stop()
+        self.key_watcher.stop()
+        self.ring.close()
         self.bench.close()
 
 

@@ -56,6 +56,11 @@ class ServingSettings(Settings):
     anonymous: bool | None = Field(
         None, description="answer without a key; unset: only where the API listens on loopback"
     )
+    keys_uri: SecretStr | None = Field(
+        None,
+        description="PostgreSQL that keeps the API's keys for all replicas; unset: a file under "
+        "the home folder",
+    )
     rate: str | None = Field(
         None,
         description=f"requests a key or an address may send, or `none`; unset: {PUBLIC_RATE}, and "

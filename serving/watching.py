@@ -1,4 +1,4 @@
-"""Look at the home folder again and again from one background thread."""
+"""Look at what others write again and again, from a background thread."""
 
 import logging
 import threading
@@ -14,15 +14,21 @@ class Watcher:
     Args:
         looks: what is done in each pass; each handles the failures it expects.
         pause_seconds: time between two passes.
+        name: of the thread.
     """
 
-    def __init__(self, looks: Sequence[Callable[[], None]], pause_seconds: float) -> None:
+    def __init__(
+        self,
+        looks: Sequence[Callable[[], None]],
+        pause_seconds: float,
+        name: str = "watcher",
+    ) -> None:
         self._looks = tuple(looks)
         self._pause = pause_seconds
         self._stop = threading.Event()
         self._passed = threading.Event()
         self._last_pass = 0.0
-        self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     @property
     def ready(self) -> bool:

@@ -9,9 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from filelock import FileLock
-
 from forecasting.stores.files import safe_name, sync_folder
+from forecasting.stores.locks import held_lock
 
 #: Longest wait for another process that writes a decision, in seconds.
 LOCK_WAIT: Final = 120.0
@@ -96,19 +95,25 @@ def moves_path(root: Path) -> Path:
     return root / MOVES
 
 
-def append_decision(root: Path, entry: DecisionEntry) -> Path:
+def append_decision(root: Path, entry: DecisionEntry, address: str | None = None) -> Path:
     """Add one decision to its model's log, durably; returns the log's path.
 
+    Args:
+        root: the home folder.
+        entry: the decision.
+        address: the PostgreSQL database that keeps the locks, where one does.
+
     Raises:
+        AlreadyRunning: another process wrote a decision for longer than the wait.
         NameInvalid: the model's name may not become a path.
         ValueError: a number is not finite.
     """
     path = decisions_path(root, entry.model)
     line = json.dumps(asdict(entry), sort_keys=True, allow_nan=False, ensure_ascii=False)
-    for folder in (path.parent, root / "locks"):
-        folder.mkdir(parents=True, exist_ok=True)
-    lock = root / "locks" / f"decisions-{safe_name(entry.model)}.lock"
-    with FileLock(lock, timeout=LOCK_WAIT), path.open("ab+") as file:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    name, busy = f"decisions-{safe_name(entry.model)}", f"a decision on {entry.model} is written"
+    lock = held_lock(root, name, address=address, wait=LOCK_WAIT, busy=busy)
+    with lock, path.open("ab+") as file:
         if _is_cut_off(file.fileno()):
             line = f"\n{line}"
         file.write(line.encode() + b"\n")

@@ -9,8 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from data_checks.declaration import Dataset
 from data_checks.origins import (
     CsvSource,
@@ -22,10 +20,11 @@ from data_checks.origins import (
 )
 from data_checks.reader import Table, check_header, read_table
 from data_checks.rows import read_label
-from forecasting.errors import AlreadyRunning, SettingsInvalid, SourceFormat
+from forecasting.errors import SettingsInvalid, SourceFormat
 from forecasting.faults import reach
 from forecasting.settings import Settings
 from forecasting.stores.files import sha256, write_bytes, write_json
+from forecasting.stores.locks import held_lock
 from pipelines.sources.fetch import ConnectionPolicy, fetch
 from pipelines.sources.kaggle import read_kaggle
 from pipelines.sources.local import read_files, read_package
@@ -85,7 +84,7 @@ def land(
         SourceFormat: a file is not the declared data, or not the one that its sum names.
         SourceTooLarge: a file is too large, or unpacks to too much.
     """
-    with ingesting(settings.root, dataset.name):
+    with ingesting(settings, dataset.name):
         downloads = gather(dataset, tuple(csv), policy or ConnectionPolicy.of(settings))
         tables = [_checked(dataset, download, settings) for download in downloads]
         if not csv and isinstance(dataset.source, Fixed):
@@ -150,25 +149,15 @@ def shared_source(dataset: Dataset) -> str:
 
 
 @contextmanager
-def ingesting(root: Path, name: str) -> Iterator[None]:
+def ingesting(settings: Settings, name: str) -> Iterator[None]:
     """Hold the one place in which a dataset is landed.
 
     Raises:
         AlreadyRunning: another process holds it.
     """
-    path = root / "locks" / f"ingest-{name}.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise AlreadyRunning(
-            f"{name} is being landed", expected="one at a time", found="another process"
-        ) from error
-    try:
+    lock, busy = f"ingest-{name}", f"{name} is being landed"
+    with held_lock(settings.root, lock, address=settings.lock_address, wait=0, busy=busy):
         yield
-    finally:
-        lock.release()
 
 
 def landed(root: Path) -> list[RawFile]:

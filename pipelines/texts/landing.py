@@ -37,7 +37,7 @@ def land_text(
         SourceUnavailable, SourceForbidden, SourceTooLarge: the source did not give the file.
         SourceFormat: it is no text, or not the file that the declaration fixes.
     """
-    with ingesting(settings.root, f"text-{corpus.name}"):
+    with ingesting(settings, f"text-{corpus.name}"):
         content, name = _gather(corpus, text, policy or ConnectionPolicy.of(settings))
         decode(content, name)
         digest = hashlib.sha256(content).hexdigest()

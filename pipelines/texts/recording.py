@@ -116,7 +116,7 @@ def keep_text_decision(settings: Settings, run_id: str, decision: TextDecision) 
         sentence=decision.verdict.sentence,
         who=getpass.getuser(),
     )
-    append_decision(settings.root, entry)
+    append_decision(settings.root, entry, settings.lock_address)
 
 
 def decision_markdown(judgement: TextJudgement, decision: TextDecision) -> str:

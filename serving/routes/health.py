@@ -41,6 +41,8 @@ def unready(living: LivingParts) -> str | None:
         return "the process is about to end"
     if not living.watcher.ready:
         return "the published champions have not been looked at"
+    if not (living.ring.known or living.settings.anonymous_in_force):
+        return "the keys have not been read"
     if not living.champions.home_there and not (living.champions.models or living.texts.models):
         return "the home folder is not there and no copy can be used"
     return None

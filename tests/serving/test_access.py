@@ -13,9 +13,11 @@ from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from limits.errors import StorageError
 
 from forecasting.errors import SettingsInvalid
-from serving.access import HostRefused, KeyRing, Rates, TooManyRequests, network_of
+from serving.access import HostRefused, Rates, TooManyRequests, network_of
 from serving.app import create_app
-from serving.keys import create_key, keys_path, revoke_key
+from serving.key_ring import KeyRing
+from serving.key_stores import FileKeys, keys_path
+from serving.keys import create_key, revoke_key
 from serving.settings import ServingSettings
 
 ASKED = "/v1/stations"
@@ -73,7 +75,7 @@ def test_without_a_key_only_health_and_the_interface_are_answered(closed):
 
 
 def test_a_key_lets_in_by_either_header(closed, home):
-    whole, _ = create_key(home, "ann", ("forecast",))
+    whole, _ = create_key(FileKeys(home), "ann", ("forecast",))
     take_in(closed)
 
     assert closed.get(ASKED, headers=bearer(whole)).status_code == 200
@@ -95,9 +97,9 @@ def test_a_wrong_key_is_refused_even_where_none_is_needed(closed, open_client, h
 
 
 def test_an_expired_and_a_revoked_key_are_refused_without_saying_why(closed, home):
-    expired, _ = create_key(home, "ann", ("forecast",), days=1e-9)
-    revoked, key = create_key(home, "bob", ("forecast",))
-    revoke_key(home, key.id, hours=-1)
+    expired, _ = create_key(FileKeys(home), "ann", ("forecast",), days=1e-9)
+    revoked, key = create_key(FileKeys(home), "bob", ("forecast",))
+    revoke_key(FileKeys(home), key.id, hours=-1)
     take_in(closed)
 
     answers = [closed.get(ASKED, headers=bearer(each)) for each in (expired, revoked)]
@@ -107,19 +109,19 @@ def test_an_expired_and_a_revoked_key_are_refused_without_saying_why(closed, hom
 
 
 def test_a_key_that_is_revoked_while_the_service_runs_is_refused_soon(closed, home):
-    whole, key = create_key(home, "ann", ("forecast",))
+    whole, key = create_key(FileKeys(home), "ann", ("forecast",))
     take_in(closed)
     assert closed.get(ASKED, headers=bearer(whole)).status_code == 200
 
-    revoke_key(home, key.id, hours=-1)
+    revoke_key(FileKeys(home), key.id, hours=-1)
     deadline = time.monotonic() + 10
     while closed.get(ASKED, headers=bearer(whole)).status_code == 200:
         assert time.monotonic() < deadline
 
 
 def test_a_key_for_something_else_is_forbidden(closed, home):
-    forecast, _ = create_key(home, "ann", ("forecast",))
-    observe, _ = create_key(home, "bob", ("observe",))
+    forecast, _ = create_key(FileKeys(home), "ann", ("forecast",))
+    observe, _ = create_key(FileKeys(home), "bob", ("observe",))
     take_in(closed)
 
     refused = closed.get("/metrics", headers=bearer(forecast))
@@ -166,7 +168,7 @@ def test_one_request_too_many_is_told_when_to_come_back(open_client):
 
 def test_keys_are_counted_apart_from_each_other_and_from_addresses(open_client, home):
     client = open_client(rate="2/minute")
-    keys = [create_key(home, name, ("forecast",))[0] for name in ("ann", "bob")]
+    keys = [create_key(FileKeys(home), name, ("forecast",))[0] for name in ("ann", "bob")]
     take_in(client)
 
     for _ in range(2):
@@ -256,8 +258,8 @@ def test_two_processes_count_together_in_redis(open_client, free_port, tmp_path)
 
 
 def test_damaged_keys_leave_the_earlier_ones_in_force(home):
-    create_key(home, "ann", ("forecast",))
-    ring = KeyRing(home)
+    create_key(FileKeys(home), "ann", ("forecast",))
+    ring = KeyRing(FileKeys(home))
     ring.refresh()
 
     keys_path(home).write_text("{broken")
@@ -267,8 +269,8 @@ def test_damaged_keys_leave_the_earlier_ones_in_force(home):
 
 
 def test_a_file_that_is_taken_away_takes_its_keys_with_it(home):
-    create_key(home, "ann", ("forecast",))
-    ring = KeyRing(home)
+    create_key(FileKeys(home), "ann", ("forecast",))
+    ring = KeyRing(FileKeys(home))
     ring.refresh()
 
     keys_path(home).unlink()

@@ -7,6 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from serving.app import create_app
+from serving.key_stores import FileKeys
 from serving.keys import create_key
 from serving.logs import JsonLines
 
@@ -120,7 +121,7 @@ def test_a_path_cannot_forge_a_second_line(logged):
 
 def test_a_key_that_was_put_into_the_path_or_the_id_is_not_logged(logged, home):
     client, end = logged
-    whole, _ = create_key(home, "ann", ("forecast",))
+    whole, _ = create_key(FileKeys(home), "ann", ("forecast",))
 
     client.get(f"/nowhere/{whole}", headers={"X-Request-Id": whole})
 

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from gatecast import app
-from serving.keys import KeyUnknown, find_key, read_keys
+from serving.key_stores import FileKeys
+from serving.keys import KeyUnknown, find_key
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def run(tmp_path, monkeypatch, capsys):
 def test_a_key_is_alone_on_stdout_so_that_a_script_can_take_it(run, tmp_path):
     printed = run("create", "weather desk", "--scope", "forecast", "--scope", "observe")
 
-    key = find_key(read_keys(tmp_path), printed.out.strip())
+    key = find_key(FileKeys(tmp_path).read(), printed.out.strip())
     assert (key.name, key.scopes) == ("weather desk", ("forecast", "observe"))
     assert "not shown again" in printed.err
 
@@ -52,7 +53,7 @@ def test_a_rotated_key_is_a_new_one_beside_the_old(run, tmp_path):
 
     assert other["key"] != made["key"]
     assert {key["state"] for key in json.loads(run("list", "--json").out)["keys"]} == {"works"}
-    assert len(read_keys(tmp_path)) == 2
+    assert len(FileKeys(tmp_path).read()) == 2
 
 
 def test_an_id_that_is_nobody_s_is_refused(run):

@@ -6,6 +6,7 @@ import pytest
 
 from forecasting.stores.stations import write_station
 from serving.kept import MOST_BYTES
+from serving.key_stores import FileKeys
 from serving.keys import create_key
 from serving.shortcuts import LONGEST, MOST
 
@@ -112,7 +113,7 @@ def test_a_shortcut_opens_no_door(client, home, monkeypatch):
     answer_of(client)
     access = client.app.state.parts.access
     monkeypatch.setattr(access, "_anonymous", False)
-    whole, _ = create_key(home, "ann", ("forecast",))
+    whole, _ = create_key(FileKeys(home), "ann", ("forecast",))
     access._ring.refresh()
 
     assert answer_of(client).status_code == 401

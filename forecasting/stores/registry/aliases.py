@@ -11,15 +11,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-from forecasting.errors import AlreadyRunning, GatecastError, ManifestMismatch, NoChampion
+from forecasting.errors import GatecastError, ManifestMismatch, NoChampion
 from forecasting.faults import reach
 from forecasting.settings import Settings
 from forecasting.stores.decisions import moves_path
 from forecasting.stores.files import safe_name
+from forecasting.stores.locks import Held, held_lock
 from forecasting.stores.published import (
     SERVED_ALIAS,
     Pointer,
@@ -54,26 +54,16 @@ class Move:
 
 
 @contextmanager
-def promotion_lock(settings: Settings, model: str) -> Iterator[None]:
+def promotion_lock(settings: Settings, model: str) -> Iterator[Held]:
     """Hold the one lock of a model's aliases.
 
     Raises:
         AlreadyRunning: another promotion held it for longer than the wait.
     """
-    folder = settings.root / "locks"
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / f"promote-{safe_name(model)}.lock", timeout=LOCK_WAIT)
-    try:
-        lock.acquire()
-    except TimeoutError as error:
-        raise AlreadyRunning(
-            f"another promotion of {model} is running", expected=f"done within {LOCK_WAIT:.0f} s"
-        ) from error
-    # Outside the `try`: a time-out of the work itself is no other promotion.
-    try:
-        yield
-    finally:
-        lock.release()
+    name, busy = f"promote-{safe_name(model)}", f"another promotion of {model} is running"
+    address = settings.lock_address
+    with held_lock(settings.root, name, address=address, wait=LOCK_WAIT, busy=busy) as held:
+        yield held
 
 
 def alias_of(client: MlflowClient, model: str, alias: str) -> int | None:
@@ -116,15 +106,17 @@ def promote(
     Raises:
         ChampionMoved: the champion is not the one that the candidate was judged against.
         ManifestMismatch: the version's files are not whole.
+        LockLost: the lock was lost on the way; where the alias is set by then, `heal` publishes it.
     """
     reach("promote.begun")
-    with promotion_lock(settings, move.model), tempfile.TemporaryDirectory() as scratch:
+    with promotion_lock(settings, move.model) as held, tempfile.TemporaryDirectory() as scratch:
         reach("promote.locked")
         present = require_unmoved(client, move)
         files = fetch(client, move.model, move.version, Path(scratch))
         if check is not None:
             check(files)
         reach("promote.checked")
+        held.require()
         with store_errors():
             if present is not None and present != move.version:
                 client.set_registered_model_alias(move.model, PREVIOUS, str(present))
@@ -134,8 +126,9 @@ def promote(
             if alias_of(client, move.model, CHALLENGER) == move.version:
                 client.delete_registered_model_alias(move.model, CHALLENGER)
         # Logged before it is published: what is cut off here, `heal` finds by its old pointer.
-        record(settings.root, move, before=present)
+        record(settings.root, move, before=present, address=settings.lock_address)
         reach("promote.recorded")
+        held.require()
         return _publish(client, settings, move.model, move.version, files)
 
 
@@ -185,12 +178,13 @@ def heal(client: MlflowClient, settings: Settings, model: str) -> Pointer | None
     written, and carries an alias set in the MLflow UI to the API. A missing alias leaves the
     last known good in place. Returns the new pointer, or None when nothing was to do.
     """
-    with promotion_lock(settings, model), tempfile.TemporaryDirectory() as scratch:
+    with promotion_lock(settings, model) as held, tempfile.TemporaryDirectory() as scratch:
         champion = alias_of(client, model, CHAMPION)
         if champion is None or _stands(settings.root, model, champion):
             return None
         files = fetch(client, model, champion, Path(scratch))
         before = _published(settings.root, model)
+        held.require()
         pointer = _publish(client, settings, model, champion, files)
         move = Move(
             model=model,
@@ -199,7 +193,7 @@ def heal(client: MlflowClient, settings: Settings, model: str) -> Pointer | None
             who="registry",
             why="the pointer or its files were not those of the registry's alias",
         )
-        record(settings.root, move, before=before)
+        record(settings.root, move, before=before, address=settings.lock_address)
     return pointer
 
 
@@ -228,10 +222,10 @@ def _publish(
     return publish(settings.root, files, version=version, alias=CHAMPION, run_id=run_id)
 
 
-def record(root: Path, move: Move, *, before: int | None) -> None:
+def record(root: Path, move: Move, *, before: int | None, address: str | None = None) -> None:
     """Append one line to the promotion log; each line carries the digest of the one before."""
-    path = moves_path(root)
-    with FileLock(root / "locks" / "promotions.lock", timeout=LOCK_WAIT):
+    path, busy = moves_path(root), "another promotion is logged"
+    with held_lock(root, "promotions", address=address, wait=LOCK_WAIT, busy=busy):
         content = path.read_bytes() if path.exists() else b""
         lines = content.splitlines()
         entry: dict[str, Any] = {

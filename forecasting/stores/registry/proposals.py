@@ -60,11 +60,12 @@ def propose(
     Raises:
         ChampionMoved, ManifestMismatch: as `settle`.
     """
-    with promotion_lock(settings, move.model), tempfile.TemporaryDirectory() as scratch:
+    with promotion_lock(settings, move.model) as held, tempfile.TemporaryDirectory() as scratch:
         require_unmoved(client, move)
         files = fetch(client, move.model, move.version, Path(scratch))
         if check is not None:
             check(files)
+        held.require()
         set_challenger(client, move.model, move.version)
 
 

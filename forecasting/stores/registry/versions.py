@@ -30,6 +30,7 @@ from forecasting.stores.published import (
     verify_manifest,
     write_manifest,
 )
+from forecasting.stores.registry.descriptions import kept_description
 from forecasting.stores.registry.signatures import example_of, signature_of
 from forecasting.stores.registry.store import ensure_store
 
@@ -189,7 +190,9 @@ def register(
             run_id=card.run_id,
             model_id=logged.model_id,
             tags={**registration.tags, "manifest_sha256": manifest},
-            description=registration.description,
+            description=kept_description(
+                client, card.run_id, logged.model_id, registration.description
+            ),
         )
         reach("publish.registered")
         return int(made.version)

@@ -186,7 +186,7 @@ def test_of_two_ingests_at_once_one_wins_and_the_other_is_told(stub, answer_with
 
 def test_another_dataset_is_landed_meanwhile(settings, tmp_path):
     (tmp_path / "a.csv").write_bytes(GOOD)
-    with ingesting(settings.root, "bergen"):
+    with ingesting(settings, "bergen"):
         assert land(dataset(), settings, [tmp_path / "a.csv"])
 
 

@@ -1,11 +1,12 @@
 """Two promoters and one reader race on one store; print every outcome.
 
 Run as a script, so that MLflow is loaded once and each racer is a process of its own:
-`racing_promoters.py HOME GRAPH WEIGHTS CARD ROUNDS`. The store in HOME is migrated and empty,
-CARD is the JSON of a model's card. In each round both promoters read who is champion, wait for
-each other, and promote a version of their own against it. Prints one object: per promoter its
-outcome in each round ("won", or the code of the refusal), what the reader saw missing, the
-champion, the previous one and the published version at the end.
+`racing_promoters.py HOME GRAPH WEIGHTS CARD ROUNDS [TRACKING]`. The store in HOME is migrated and
+empty, or that at the address TRACKING is empty; CARD is the JSON of a model's card. In each round
+both promoters read who is champion, wait for each other, and promote a version of their own against
+it. Prints one object: per promoter its outcome in each round ("won", or the code of the
+refusal), what the reader saw missing, the champion, the previous one and the published version at
+the end.
 """
 
 import json
@@ -91,8 +92,8 @@ def started(work, *arguments):
     return child
 
 
-def main(home, graph, weights, card, rounds):
-    settings, rounds = load_settings(home=Path(home), tracking_uri=""), int(rounds)
+def main(home, graph, weights, card, rounds, tracking=""):
+    settings, rounds = load_settings(home=Path(home), tracking_uri=tracking), int(rounds)
     started(add_versions, settings, Path(graph), Path(weights), json.loads(card)).join()
     barrier, over = FORK.Barrier(2), FORK.Event()
     outcomes, seen = FORK.Queue(), FORK.Queue()

@@ -10,17 +10,38 @@ from pathlib import Path
 import pytest
 
 from forecasting.stores.registry.aliases import read_log
+from tests.postgres import BINARIES, MISSING, cluster
 
+NUMBERS = itertools.count()
 SCRIPT = Path(__file__).with_name("racing_promoters.py")
 
 
+@pytest.fixture(scope="module")
+def database():
+    if BINARIES is None:
+        pytest.skip(MISSING)
+    with cluster() as made:
+        yield made
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def tracking(request):
+    """The address of an empty store: none for the home's own."""
+    if request.param == "sqlite":
+        return ""
+    made = request.getfixturevalue("database")
+    name = f"race{next(NUMBERS)}"
+    made.create(name)
+    return made.address(name, driver="psycopg")
+
+
 @pytest.fixture
-def race(settings, exported, card_of, assert_chained):
+def race(settings, tracking, exported, card_of, assert_chained):
     def act(rounds):
         graph, weights = exported / "model.onnx", exported / "weights.safetensors"
         done = subprocess.run(
             [sys.executable, str(SCRIPT), settings.root, graph, weights,
-             json.dumps(asdict(card_of())), str(rounds)],
+             json.dumps(asdict(card_of())), str(rounds), tracking],
             capture_output=True, text=True, timeout=290, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
