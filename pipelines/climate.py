@@ -15,6 +15,7 @@ from forecasting.climate.recipe import SEED, recipe_of
 from forecasting.errors import GatecastError, SourceUnavailable
 from forecasting.faults import reach
 from forecasting.settings import load_settings
+from forecasting.stores.files import storage_errors
 from pipelines import admitting, chronicle, explaining, judging, promotion, recording, refitting
 from pipelines.catalogue import find_dataset, part_names
 from pipelines.courses import Course, Outcome, Shared, courses, outcome, to_pool
@@ -166,7 +167,7 @@ def retrain_climate(
     settings, recipe = load_settings(), recipe_of(preset)
     parts = part_names(dataset)
     require_told_apart(list(parts.values()), csv)
-    with courses(settings, parts, preset, seed) as under_way:
+    with storage_errors("the retraining"), courses(settings, parts, preset, seed) as under_way:
         begin(under_way, csv, preset, seed)
         going = [course for course in under_way if course.goes_on]
         trainings, folders = pooled(going, recipe.cells)

@@ -66,6 +66,14 @@ def prepare(folder: Path) -> Start:
     return start
 
 
+def write_first(folder: Path, *, wrong_by: float) -> tuple[Path, Path]:
+    """Write a hand-made graph, wrong by so many °C, and its weights; returns both paths."""
+    graph, weights = folder / "first.onnx", folder / "first.safetensors"
+    graph.write_bytes(bearing_gaps(oslo.make_graph(wrong_by=wrong_by)))
+    save_file({"bias": np.zeros(1, np.float32)}, weights)
+    return graph, weights
+
+
 def bearing_gaps(graph: bytes) -> bytes:
     """Let a hand-made graph read a gap as 0: the API asks for a forecast from gaps alone."""
     model = onnx.load_from_string(graph)
@@ -88,9 +96,7 @@ def enthrone(settings: Settings, scratch: Path, *, wrong_by: float = 2.5) -> int
     client = connect(settings)
     experiment = tracking.experiment_of(client, settings, MODEL)
     run = client.create_run(experiment).info.run_id
-    graph, weights = scratch / "first.onnx", scratch / "first.safetensors"
-    graph.write_bytes(bearing_gaps(oslo.make_graph(wrong_by=wrong_by)))
-    save_file({"bias": np.zeros(1, np.float32)}, weights)
+    graph, weights = write_first(scratch, wrong_by=wrong_by)
     version = register(
         client,
         graph=graph,

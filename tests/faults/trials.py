@@ -71,10 +71,10 @@ class Bench:
         decision = plain.retrain(self.start.dataset)
         return {"promoted": decision["promoted"], "version": decision["version"]}
 
-    def undisturbed(self, *, fault: str = "") -> dict[str, Any]:
-        """Retrain without a fault; returns what a look finds then."""
+    def undisturbed(self, *, fault: str = "", attend: Attend | None = None) -> dict[str, Any]:
+        """Retrain without a fault, perhaps watched; returns what a look finds then."""
         self.begin()
-        ended = forked(self.retrain, self.log, fault=fault)
+        ended = forked(self.retrain, self.log, fault=fault, attend=attend)
         if ended.answer is None or not ended.answer["promoted"]:
             raise RuntimeError(f"the undisturbed retraining failed: {ended} (see {self.log})")
         found = self.looked(follow=True)
