@@ -59,8 +59,8 @@ def main(arguments: list[str]) -> int:
     from tests.faults.report import Report  # noqa: PLC0415
 
     make_plain()
-    report = Report(seed=asked.seed)
     folder = asked.folder or Path(tempfile.mkdtemp(prefix="gatecast-faults-"))
+    report = Report(seed=asked.seed, log=folder / "trials.jsonl")
     with scratch(folder) as place:
         run = Run(
             folder=place,

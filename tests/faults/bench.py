@@ -83,7 +83,7 @@ def work_through(folder: Path, jobs: Sequence[Job], workers: int) -> Iterator[Tr
             child.join()
 
 
-def _worker(folder: Path, jobs: Sequence[Job], todo: Any, done: Any) -> None:  # noqa: ANN401 - queues
+def _worker(folder: Path, jobs: Sequence[Job], todo: Any, done: Any) -> None:
     """Prepare a home, retrain in it undisturbed, then take one job after the other."""
     try:
         bench = begun(folder)

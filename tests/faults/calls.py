@@ -35,7 +35,9 @@ def missing() -> str | None:
     strace = shutil.which("strace")
     if strace is None:
         return "strace is not installed"
-    done = subprocess.run([strace, "-qq", "-e", "trace=none", "true"], capture_output=True)
+    done = subprocess.run(
+        [strace, "-qq", "-e", "trace=none", "true"], capture_output=True, check=False
+    )
     return None if done.returncode == 0 else "strace may not attach to processes here"
 
 

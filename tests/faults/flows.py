@@ -29,16 +29,16 @@ def jobs(most: int, rng: random.Random) -> list[Any]:
     return [flow_trial(point) for point in rng.sample(STAGES, most)]
 
 
-def flow_trial(point: str) -> Any:  # noqa: ANN401 - a Job
+def flow_trial(point: str) -> Any:
     """Return the trial of one point."""
 
-    def act(bench: Any, wanted: dict[str, Any]) -> Any:  # noqa: ANN401 - a Bench, a Trial
+    def act(bench: Any, wanted: dict[str, Any]) -> Any:
         return tried(bench, wanted, point)
 
     return act
 
 
-def tried(bench: Any, wanted: dict[str, Any], point: str) -> Any:  # noqa: ANN401 - a Bench, a Trial
+def tried(bench: Any, wanted: dict[str, Any], point: str) -> Any:
     """Run the flow with a kill, look, run it again without, look again."""
     # Not at the top: the child that trains needs none of it.
     from tests.faults.trials import Trial, compared, old_or_new  # noqa: PLC0415
@@ -59,7 +59,7 @@ def tried(bench: Any, wanted: dict[str, Any], point: str) -> Any:  # noqa: ANN40
                  complaints=complaints)  # fmt: skip
 
 
-def run(bench: Any, fault: str) -> tuple[int, str]:  # noqa: ANN401 - a Bench
+def run(bench: Any, fault: str) -> tuple[int, str]:
     """Run the flow in a process group of its own, of which nothing is left afterwards."""
     environment = {**os.environ, "GATECAST_FAULT": fault, "GATECAST_HOME": str(bench.home)}
     with bench.log.open("ab") as log:

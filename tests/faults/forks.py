@@ -1,4 +1,4 @@
-"""Do one piece of work in a fork of this process, which has everything imported, and hear its end."""
+"""Do a piece of work in a fork of this process, which has everything imported; hear its end."""
 
 import json
 import os

@@ -53,6 +53,9 @@ class Run:
         if "cold" in parts:
             times = self.extent.cold
             self.report.watch(races.cold_starts(self.folder / "cold", times), times, "cold starts")
+            times = max(1, times // 5)
+            done = races.killed_migrations(self.folder / "cold", times, self.rng)
+            self.report.watch(done, times, "migrations")
         if "promotions" in parts:
             self.report.watch(
                 races.promotions(self.folder / "race", self.extent.rounds), 2, "races"

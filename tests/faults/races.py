@@ -1,6 +1,7 @@
 """Let processes race: four on an empty store, two promoters for one alias."""
 
 import json
+import random
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,8 +18,11 @@ from tests.pipelines import oslo
 SCRIPTS = Path(__file__).parents[1] / "forecasting" / "stores" / "registry"
 PROCESSES = 4
 
+#: What MLflow's migration takes about, in seconds; a later kill finds it done.
+LONGEST_MIGRATION = 1.6
 
-def told(script: str, *words: object) -> Any:  # noqa: ANN401 - what it prints
+
+def told(script: str, *words: object) -> Any:
     """Run one of the registry's race scripts; returns what it found."""
     done = subprocess.run(
         [sys.executable, str(SCRIPTS / script), *map(str, words)],
@@ -37,7 +41,17 @@ def cold_starts(folder: Path, times: int) -> Iterator[Trial]:
                     complaints=unsound(found))  # fmt: skip
 
 
-def unsound(found: Any) -> list[str]:  # noqa: ANN401 - what the script printed
+def killed_migrations(folder: Path, times: int, rng: random.Random) -> Iterator[Trial]:
+    """Kill the first migration of a store somewhere in it, then let four processes race."""
+    for number in range(times):
+        delay = f"{rng.uniform(0, LONGEST_MIGRATION):.2f}"
+        found = told("cold_starts.py", folder / f"killed-{number}", PROCESSES, delay)
+        reached = "failed" not in found and found[0]["killed_in_migration"]
+        yield Trial(part="kills in the first migration", name=f"{number}: after {delay} s",
+                    ended="killed", reached=reached, complaints=unsound(found))  # fmt: skip
+
+
+def unsound(found: Any) -> list[str]:
     """Complain of a store that four processes did not make whole."""
     if "failed" in found:
         return [found["failed"]]

@@ -17,9 +17,10 @@ from tests.faults.trials import Trial
 
 @dataclass(kw_only=True)
 class Report:
-    """All trials of a run, and what was left out of it, with the reason."""
+    """All trials of a run, what was left out of it and why, and a line a trial as it comes."""
 
     seed: int
+    log: Path
     begun: float = field(default_factory=time.monotonic)
     trials: list[Trial] = field(default_factory=list)
     skipped: dict[str, str] = field(default_factory=dict)
@@ -38,6 +39,8 @@ class Report:
             bar = progress.add_task(part, total=total, lost=0)
             for trial in trials:
                 self.trials.append(trial)
+                with self.log.open("a") as file:
+                    file.write(json.dumps(asdict(trial)) + "\n")
                 progress.update(bar, advance=1, lost=self.lost)
                 if trial.lost:
                     sys.stderr.write(f"{trial.part} {trial.name}: {trial.complaints}\n")

@@ -1,4 +1,4 @@
-"""Look at a home after a fault as a reviewer, the API and the next training would: what is wrong?"""
+"""Look at a home after a fault as a reviewer, the API and the next training would."""
 
 import hashlib
 import json
@@ -107,26 +107,30 @@ def served(root: Path) -> tuple[Pointer | None, Complaints]:
 
 
 def broken_data(root: Path) -> Complaints:
-    """Read the stations, and every admitted series: whole and bound to its sum, or refused."""
+    """Read stations, raw files and admitted series: whole and bound to their sums, or refused."""
     complaints = []
     for name in list_stations(root):
         try:
             read_station(root, name)
         except (ValueError, TypeError, KeyError, GatecastError) as error:
             complaints.append(f"station {name}: {error}")
-    for folder in (root / "admitted").glob("*"):
-        try:
-            series = load_admitted(root, folder.name)
-        except DataUnchecked:
-            if (folder / "verdict.json").exists():
-                complaints.append(f"the verdict of {folder.name} is not bound to its data")
-        else:
-            if series.sha256 != folder.name:
-                complaints.append(f"{folder.name} holds other data")
-    for raw in (root / "raw").glob("*.csv"):
-        if sha256(raw) != raw.stem:
-            complaints.append(f"{raw.name} holds other bytes")
-    return complaints
+    complaints += [
+        f"{raw.name} holds other bytes"
+        for raw in (root / "raw").glob("*.csv")
+        if sha256(raw) != raw.stem
+    ]
+    admitted = (broken_admission(root, folder) for folder in (root / "admitted").glob("*"))
+    return complaints + [each for each in admitted if each]
+
+
+def broken_admission(root: Path, folder: Path) -> str | None:
+    """Say what is wrong with an admitted series: without its verdict it has to be refused (D9)."""
+    try:
+        series = load_admitted(root, folder.name)
+    except DataUnchecked:
+        with_verdict = (folder / "verdict.json").exists()
+        return f"the verdict of {folder.name} is not its data's" if with_verdict else None
+    return None if series.sha256 == folder.name else f"{folder.name} holds other data"
 
 
 def broken_logs(root: Path) -> Complaints:

@@ -162,9 +162,11 @@ def compared(found: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
     complaints = list(found["complaints"])
     if complaints:
         return complaints
-    for which in ("weights", "served"):
-        if found[which] != wanted[which]:
-            complaints.append(f"{which} are not those of the undisturbed run")
+    complaints += [
+        f"{which} are not those of the undisturbed run"
+        for which in ("weights", "served")
+        if found[which] != wanted[which]
+    ]
     if found["published"] != found["champion"]:
         complaints.append(f"{found['published']} is published, {found['champion']} is champion")
     return complaints

@@ -71,11 +71,12 @@ def full_disk(monkeypatch):
     armed.cache_clear()
 
 
-def test_a_full_disk_is_told_by_one_code_and_the_old_file_stays(tmp_path, full_disk):
+@pytest.mark.usefixtures("full_disk")
+def test_a_full_disk_is_told_by_one_code_and_the_old_file_stays(tmp_path):
     path = tmp_path / "some.json"
     path.write_bytes(b"old")
 
-    with pytest.raises(StorageFailed, match="some.json could not be written; .*No space") as told:
+    with pytest.raises(StorageFailed, match=r"some\.json could not be written; .*No space") as told:
         write_bytes(path, b"new")
 
     assert told.value.errno == errno.ENOSPC
@@ -83,6 +84,7 @@ def test_a_full_disk_is_told_by_one_code_and_the_old_file_stays(tmp_path, full_d
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_who_expects_an_error_of_the_system_gets_one(tmp_path, full_disk):
+@pytest.mark.usefixtures("full_disk")
+def test_who_expects_an_error_of_the_system_gets_one(tmp_path):
     with pytest.raises(OSError, match="No space"):
         write_bytes(tmp_path / "some.json", b"new")
