@@ -1,6 +1,6 @@
 """Kill the real flow: Prefect's engine, trainings in children of their own, whole processes.
 
-As a script: `python -m tests.faults.flows DATASET` runs the flow with the recipe of the trials,
+As a script: `python -m tests.faults.flows DATASET [SEED]` runs it with the recipe of the trials,
 and `… ROOT FOLDER CELL` is the child that it lets train. A kill takes the process that comes to
 the point: the flow's own, or a child's, as when the kernel is short of memory.
 """
@@ -90,6 +90,7 @@ def main(arguments: list[str]) -> int:
     from forecasting.settings import load_settings  # noqa: PLC0415
     from pipelines.environment import prepare  # noqa: PLC0415
 
+    dataset, *seed = arguments
     prepare(load_settings())
     from pipelines import climate, fitting, refitting  # noqa: PLC0415 - after the environment
 
@@ -97,7 +98,7 @@ def main(arguments: list[str]) -> int:
     beside = partial(fitting.fit_beside, module="tests.faults.flows")
     climate.fit_beside = refitting.fit_beside = beside
     try:
-        decision = climate.retrain_climate(arguments[0], (), "quick", 1)
+        decision = climate.retrain_climate(dataset, (), "quick", int(seed[0]) if seed else 1)
     except GatecastError as error:
         sys.stdout.write(json.dumps(error.to_json()))
         return 1
