@@ -3,6 +3,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -113,3 +114,9 @@ def test_a_kill_before_the_rename_leaves_the_old_bytes(ask, tmp_path):
 
     assert ended == signal.SIGKILL
     assert path.read_text() == '"old"\n'
+
+
+def test_every_point_stands_in_the_page_that_explains_them():
+    page = (Path(__file__).parents[2] / "docs" / "reliability.md").read_text()
+
+    assert [point for point in POINTS if f"`{point}`" not in page] == []
