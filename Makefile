@@ -12,7 +12,7 @@ export DO_NOT_TRACK := true
 export GX_ANALYTICS_ENABLED := false
 export ORT_DISABLE_TELEMETRY := 1
 
-.PHONY: help setup run language serve test check lock rivals grown images faults fuzz cases clean
+.PHONY: help setup run language serve test check lock rivals grown images faults faults-short soak fuzz cases clean
 
 help: ## the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -41,7 +41,7 @@ serve: setup ## the API on port 8000
 
 test: setup ## every test that needs nothing but Python
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered -m "not faults and not grown" --durations=15
-	@echo "left to targets of their own: make faults (kills and races), make grown (all parts), make fuzz (searched input)"
+	@echo "left to targets of their own: make faults (kills and races), make soak (an hour of them), make grown (all parts), make fuzz (searched input)"
 
 check: setup ## every linter and contract
 	$(BIN)/ruff check .
@@ -66,8 +66,18 @@ grown: setup ## the parts of compose.yaml on loopback: a scheduled retraining, t
 images: setup ## both images by buildah, without a Docker engine (as root); the built API answers
 	.ci/images
 
-faults: setup ## kills, corruption and races on purpose
-	$(BIN)/pytest -m faults --no-cov -n 0
+FAULTS ?=
+faults: setup ## kills at 500 points, races, full disks, PostgreSQL killed: up to 90 minutes
+	$(BIN)/pytest -q -m faults --no-cov -n 0 tests/faults
+	$(BIN)/python -m tests.faults --json .cache/faults.json $(FAULTS)
+
+faults-short: setup ## a sample of about 60 of them, others each day
+	$(BIN)/pytest -q -m faults --no-cov -n 0 tests/faults
+	$(BIN)/python -m tests.faults --short --json .cache/faults-short.json $(FAULTS)
+
+SOAK_SECONDS ?= 3600
+soak: setup ## an hour of retraining under load, with kills: memory's slope, errors of a client
+	$(BIN)/python -m tests.faults.soak --seconds $(SOAK_SECONDS) --json .cache/soak.json
 
 CASES ?= 2500
 LEAST ?= 20000

@@ -73,8 +73,10 @@ def launch(
 def main() -> None:
     """Run the command line: 0 done, 1 refused, 2 the call was wrong."""
     from forecasting.errors import GatecastError  # noqa: PLC0415 - keeps --help quick
+    from forecasting.faults import armed  # noqa: PLC0415 - with it
 
     try:
+        armed()  # a fault that names no point is refused before anything is done
         sys.exit(app.meta())
     except CycloptsError:
         sys.exit(MISUSED)

@@ -11,6 +11,7 @@ import numpy as np
 from data_checks.verdict import Admission
 from forecasting.climate.series import ClimateSeries, Station, Variable
 from forecasting.errors import DataRefused, DataUnchecked, SeriesInvalid
+from forecasting.faults import reach
 from forecasting.stores.admitted import SERIES, VERDICT, admitted_folder, read_verdict
 from forecasting.stores.files import write_bytes, write_json
 
@@ -32,10 +33,12 @@ def save_admission(root: Path, admission: Admission) -> Path:
         raise DataRefused(
             f"{admission.dataset} was refused", expected="an accepted batch", found=admission.report
         )
+    reach("admit.judged")
     folder = admitted_folder(root, admission.data_sha256)
     content = io.BytesIO()
     np.savez_compressed(content, allow_pickle=False, values=series.values)
     write_bytes(folder / SERIES, content.getvalue())
+    reach("admit.kept")
     write_json(folder / VERDICT, {**admission.to_json(), "series": _head(series)})
     return folder
 

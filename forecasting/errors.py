@@ -200,3 +200,9 @@ class PromotionRefused(GatecastError):
     """The gate did not let the candidate through."""
 
     code = "PROMOTION_REFUSED"
+
+
+class StorageFailed(GatecastError, OSError):
+    """The disk refused: it is full, read-only or failing. An OSError still, for who expects one."""
+
+    code = "STORAGE_FAILED"

@@ -15,6 +15,7 @@ from forecasting.climate.series import ClimateSeries
 from forecasting.climate.usual import tabulate_climatology
 from forecasting.climate.windows import Blocks, WindowSpec
 from forecasting.errors import DataRefused, SeriesTooShort, StationUnknown
+from forecasting.faults import reach
 from forecasting.settings import Settings
 from forecasting.stores.stations import (
     RecentDays,
@@ -73,8 +74,10 @@ def accept(settings: Settings, name: str, admission: Admission) -> str:
             found=first.found,
         )
     save_admission(settings.root, admission)
+    reach("admit.bound")
     record = station_record(dataset, admission.series, admission)
     write_station(settings.root, with_earlier(settings, record, dataset))
+    reach("admit.remembered")
     return admission.data_sha256
 
 

@@ -12,7 +12,9 @@ from prefect.events import emit_event
 from forecasting.climate.pooling import GLOBAL
 from forecasting.climate.recipe import SEED, recipe_of
 from forecasting.errors import GatecastError, SourceUnavailable
+from forecasting.faults import reach
 from forecasting.settings import load_settings
+from forecasting.stores.files import storage_errors
 from pipelines import admitting, chronicle, explaining, judging, promotion, recording, refitting
 from pipelines.catalogue import find_dataset, part_names
 from pipelines.compute import task_runner
@@ -92,7 +94,9 @@ def judge(folder: str, candidates: Sequence[str], run_id: str) -> str:
     judgement = judging.judge_candidates(
         settings, path, [Path(candidate) for candidate in candidates], run_id
     )
+    reach("judge.judged")
     judging.write_judgement(path, judgement)
+    reach("judge.written")
     recording.log_judgement(settings, run_id, path, judgement)
     create_table_artifact(
         key=artifact_key("leaderboard", read_plan(path).model),
@@ -125,8 +129,11 @@ def promote(folder: str, version: int | None, run_id: str) -> dict[str, Any]:
     settings, path = load_settings(), Path(folder)
     judgement = judging.read_judgement(path)
     decision = promotion.decide(settings, path, judgement, version)
+    reach("decide.promoted")
     recording.log_decision(settings, run_id, decision)
+    reach("decide.logged")
     chronicle.keep(settings, decision, run_id, chronicle.judged_as(path, judgement))
+    reach("decide.kept")
     if decision.promoted or decision.proposed:
         explaining.log_candidate(settings, run_id, path, judgement)
     create_markdown_artifact(
@@ -160,7 +167,7 @@ def retrain_climate(
     settings, recipe = load_settings(), recipe_of(preset)
     parts = part_names(dataset)
     require_told_apart(list(parts.values()), csv)
-    with courses(settings, parts, preset, seed) as under_way:
+    with storage_errors("the retraining"), courses(settings, parts, preset, seed) as under_way:
         begin(under_way, csv, preset, seed)
         going = [course for course in under_way if course.goes_on]
         trainings, folders = pooled(going, recipe.cells)

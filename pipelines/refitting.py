@@ -9,6 +9,7 @@ from data_checks.admissions import load_admitted
 from forecasting.climate.refit import RefitVerdict, judge_refit
 from forecasting.climate.windows import Blocks
 from forecasting.errors import GatecastError
+from forecasting.faults import reach
 from forecasting.settings import Settings
 from forecasting.stores.files import write_json
 from forecasting.stores.published import GRAPH
@@ -48,9 +49,11 @@ def refit_candidate(
         sentence = f"The refit on all rows was refused: {error.code}: {error}"
         verdict = RefitVerdict(accepted=False, sentence=sentence)
     else:
+        reach("refit.trained")
         judged = folder / judgement.cell / GRAPH
         verdict = judge_refit(trial_of(settings, plan), judged, path / GRAPH)
     write_json(folder / OUTCOME, asdict(verdict))
+    reach("refit.written")
     client = connect(settings)
     set_tags(client, run_id, {"refit": verdict.sentence[:5000]})
     with store_errors():

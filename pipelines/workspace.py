@@ -12,6 +12,7 @@ from typing import Any
 from data_checks.admissions import load_admitted
 from forecasting.climate.recipe import Fitting, recipe_of
 from forecasting.climate.windows import Blocks, WindowSpec
+from forecasting.faults import reach
 from forecasting.settings import Settings
 from forecasting.stores.files import safe_name, write_json
 from forecasting.stores.locks import Held, held_lock
@@ -74,6 +75,7 @@ def open_workspace(root: Path, plan: Plan) -> Path:
     """Write the plan into its folder; returns the folder."""
     folder = root / "runs" / plan.key
     write_json(folder / PLAN, asdict(plan))
+    reach("split.planned")
     return folder
 
 
@@ -90,7 +92,9 @@ def plan_of(content: dict[str, Any]) -> Plan:
 
 def close_workspace(folder: Path) -> None:
     """Drop what only a resumption needs; a later run of the same plan trains anew."""
+    reach("close.begun")
     shutil.rmtree(folder, ignore_errors=True)
+    reach("close.removed")
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from forecasting.climate.scaling import fit_scaler
 from forecasting.climate.series import ClimateSeries
 from forecasting.climate.windows import STRETCHES, Blocks, Windows, WindowSpec, cut
 from forecasting.errors import ModelInvalid
+from forecasting.faults import reach
 from forecasting.training.exporting import write_weights
 from forecasting.training.loop import Epoch, Fit, TrainingSpec, train
 
@@ -172,7 +173,9 @@ class Fitting:
             checkpoints=folder / f"member-{seed}",
             watch=watch,
         )
+        reach("fit.trained")
         write_weights(task.model, self.weights_path(seed, folder))
+        reach("fit.weighed")
         return fit
 
     def task(self, seed: int, member: ClimateForecaster, rivals: Baselines) -> MemberTask:

@@ -5,9 +5,12 @@ import json
 import os
 import re
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from forecasting.errors import GatecastError
+from forecasting.errors import GatecastError, StorageFailed
+from forecasting.faults import reach
 
 NAME = re.compile(r"[a-z0-9_-]{1,64}")
 
@@ -31,20 +34,49 @@ def safe_name(name: str) -> str:
     return name
 
 
+@contextmanager
+def storage_errors(what: str) -> Iterator[None]:
+    """Turn what the system says of a disk into one code.
+
+    Raises:
+        StorageFailed: the disk is full, read-only or failing, or the path is another's.
+    """
+    try:
+        yield
+    except GatecastError:
+        raise
+    except OSError as error:
+        refused = StorageFailed(f"{what} could not be written", found=error.strerror or error)
+        refused.errno = error.errno
+        raise refused from error
+
+
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a whole file durably: temporary file, fsync, rename, fsync of the folder."""
+    """Write a whole file durably: temporary file, fsync, rename, fsync of the folder.
+
+    Raises:
+        StorageFailed: the disk refused; what was there before is there still.
+    """
+    with storage_errors(path.name):
+        _write_bytes(path, content)
+
+
+def _write_bytes(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".tmp-")
     try:
         with os.fdopen(handle, "wb") as file:
+            reach("file.begun")
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
         Path(temporary).chmod(0o644)
+        reach("file.written")
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+    reach("file.renamed")
     sync_folder(path.parent)
 
 

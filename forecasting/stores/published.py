@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from forecasting.errors import ManifestMismatch, NoChampion
+from forecasting.faults import reach
 from forecasting.stores.files import NAME, safe_name, sha256, sync_folder, write_json
 
 MANIFEST = "manifest.json"
@@ -178,7 +179,9 @@ def publish(root: Path, files: Path, *, version: int, alias: str, run_id: str) -
         folder=folder,
         manifest_sha256=manifest_sha256,
     )
+    reach("promote.placed")
     write_json(pointer_path(root, model), asdict(pointer))
+    reach("promote.pointed")
     return pointer
 
 
@@ -198,6 +201,7 @@ def _put(files: Path, folder: Path) -> None:
     try:
         shutil.copytree(files, temporary, dirs_exist_ok=True)
         temporary.chmod(0o755)
+        reach("promote.copied")
         shutil.rmtree(folder, ignore_errors=True)
         temporary.replace(folder)
     except BaseException:

@@ -12,6 +12,7 @@ from safetensors.torch import save as to_bytes
 from torch import Tensor
 
 from forecasting.errors import CheckpointCorrupt
+from forecasting.faults import reach
 from forecasting.stores.files import sha256, write_bytes
 
 Weights = dict[str, Tensor]
@@ -52,6 +53,7 @@ def save(folder: Path, checkpoint: Checkpoint) -> Path:
     digest = hashlib.sha256(content).hexdigest()[:16]
     path = folder / f"epoch-{checkpoint.epoch:06d}-{digest}.safetensors"
     write_bytes(path, content)
+    reach("fit.checkpointed")
     # A training that gives up in an epoch writes the one before it again: only that one counts.
     same = [old for old in folder.glob(f"epoch-{checkpoint.epoch:06d}-*") if old != path]
     for old in same + _newest_first(folder)[KEPT + len(same) :]:

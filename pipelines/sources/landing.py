@@ -21,6 +21,7 @@ from data_checks.origins import (
 from data_checks.reader import Table, check_header, read_table
 from data_checks.rows import read_label
 from forecasting.errors import SettingsInvalid, SourceFormat
+from forecasting.faults import reach
 from forecasting.settings import Settings
 from forecasting.stores.files import sha256, write_bytes, write_json
 from forecasting.stores.locks import held_lock
@@ -88,6 +89,7 @@ def land(
         tables = [_checked(dataset, download, settings) for download in downloads]
         if not csv and isinstance(dataset.source, Fixed):
             _check_sums(dataset.source, downloads)
+        reach("land.checked")
         return tuple(
             _keep(settings.root, dataset, download, table)
             for download, table in zip(downloads, tables, strict=True)
@@ -187,6 +189,7 @@ def _keep(root: Path, dataset: Dataset, download: Download, table: Table) -> Raw
     if not path.is_file() or sha256(path) != table.sha256:
         write_bytes(path, download.content)
         path.chmod(READ_ONLY)
+        reach("land.kept")
     card = path.with_suffix(".json")
     if not card.is_file():
         write_json(card, _card(dataset, download, table))

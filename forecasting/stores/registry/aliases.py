@@ -15,6 +15,7 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from forecasting.errors import GatecastError, ManifestMismatch, NoChampion
+from forecasting.faults import reach
 from forecasting.settings import Settings
 from forecasting.stores.decisions import moves_path
 from forecasting.stores.files import safe_name
@@ -107,20 +108,26 @@ def promote(
         ManifestMismatch: the version's files are not whole.
         LockLost: the lock was lost on the way; where the alias is set by then, `heal` publishes it.
     """
+    reach("promote.begun")
     with promotion_lock(settings, move.model) as held, tempfile.TemporaryDirectory() as scratch:
+        reach("promote.locked")
         present = require_unmoved(client, move)
         files = fetch(client, move.model, move.version, Path(scratch))
         if check is not None:
             check(files)
+        reach("promote.checked")
         held.require()
         with store_errors():
             if present is not None and present != move.version:
                 client.set_registered_model_alias(move.model, PREVIOUS, str(present))
+                reach("promote.kept")
             client.set_registered_model_alias(move.model, CHAMPION, str(move.version))
+            reach("promote.named")
             if alias_of(client, move.model, CHALLENGER) == move.version:
                 client.delete_registered_model_alias(move.model, CHALLENGER)
         # Logged before it is published: what is cut off here, `heal` finds by its old pointer.
         record(settings.root, move, before=present, address=settings.lock_address)
+        reach("promote.recorded")
         held.require()
         return _publish(client, settings, move.model, move.version, files)
 

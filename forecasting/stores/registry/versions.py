@@ -18,6 +18,7 @@ from mlflow.telemetry import set_telemetry_client
 from sqlalchemy.exc import SQLAlchemyError
 
 from forecasting.errors import TrackingUnavailable, VersionUnknown
+from forecasting.faults import reach
 from forecasting.settings import Settings
 from forecasting.stores.files import write_json
 from forecasting.stores.published import (
@@ -157,6 +158,7 @@ def register(
         ManifestMismatch: what the store gave back is not what was logged.
     """
     with store_errors(), tempfile.TemporaryDirectory() as scratch:
+        reach("publish.begun")
         run = client.get_run(card.run_id)
         logged = client.create_logged_model(
             run.info.experiment_id,
@@ -165,6 +167,7 @@ def register(
             model_type="forecaster" if isinstance(card, ModelCard) else "language-model",
             tags=registration.tags,
         )
+        reach("publish.opened")
         folder = Path(scratch) / "model"
         manifest = package(
             folder,
@@ -174,8 +177,11 @@ def register(
             identity=Model(run_id=card.run_id, model_id=logged.model_id),
             beside=beside,
         )
+        reach("publish.packaged")
         client.log_model_artifacts(logged.model_id, str(folder))
+        reach("publish.logged")
         client.finalize_logged_model(logged.model_id, "READY")
+        reach("publish.closed")
         _check_returned(logged.model_id, Path(scratch) / "returned", manifest)
         ensure_model(client, card.model)
         made = client.create_model_version(
@@ -188,6 +194,7 @@ def register(
                 client, card.run_id, logged.model_id, registration.description
             ),
         )
+        reach("publish.registered")
         return int(made.version)
 
 

@@ -1,9 +1,12 @@
+import errno
 import hashlib
 import math
 import os
 
 import pytest
 
+from forecasting.errors import StorageFailed
+from forecasting.faults import VARIABLE, armed
 from forecasting.stores.files import NameInvalid, safe_name, sha256, write_bytes, write_json
 
 
@@ -56,3 +59,32 @@ def test_a_plain_name_may_become_a_path(name):
 def test_any_other_name_is_refused_with_what_was_found(name):
     with pytest.raises(NameInvalid, match="expected 1 to 64 of a-z"):
         safe_name(name)
+
+
+@pytest.fixture
+def full_disk(monkeypatch):
+    """Let the disk be full when the next file is begun."""
+    monkeypatch.setenv(VARIABLE, "file.begun:error=ENOSPC")
+    armed.cache_clear()
+    yield
+    monkeypatch.undo()
+    armed.cache_clear()
+
+
+@pytest.mark.usefixtures("full_disk")
+def test_a_full_disk_is_told_by_one_code_and_the_old_file_stays(tmp_path):
+    path = tmp_path / "some.json"
+    path.write_bytes(b"old")
+
+    with pytest.raises(StorageFailed, match=r"some\.json could not be written; .*No space") as told:
+        write_bytes(path, b"new")
+
+    assert told.value.errno == errno.ENOSPC
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.usefixtures("full_disk")
+def test_who_expects_an_error_of_the_system_gets_one(tmp_path):
+    with pytest.raises(OSError, match="No space"):
+        write_bytes(tmp_path / "some.json", b"new")

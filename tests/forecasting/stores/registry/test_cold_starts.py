@@ -5,8 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 SCRIPT = Path(__file__).with_name("cold_starts.py")
 PROCESSES = 4
 
@@ -32,22 +30,3 @@ def test_processes_that_meet_a_cold_store_after_a_kill_share_one_sound_store(tmp
 
     assert found["killed_in_migration"]
     assert_sound(found, said)
-
-
-@pytest.mark.faults
-def test_four_processes_that_open_a_cold_store_at_once_share_one_sound_store(tmp_path):
-    found, said = run(tmp_path, *["none"] * 5)
-
-    for trial in found:
-        assert_sound(trial, said)
-
-
-@pytest.mark.faults
-def test_a_kill_anywhere_in_the_first_migration_leaves_a_store_that_can_be_made(tmp_path):
-    delays = [f"{tenth / 10:.1f}" for tenth in range(0, 20, 2)]
-
-    found, said = run(tmp_path, *delays)
-
-    assert sum(trial["killed_in_migration"] for trial in found) >= 3
-    for trial in found:
-        assert_sound(trial, said)

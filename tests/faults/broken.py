@@ -1,0 +1,56 @@
+"""Do trials with a protection taken away, to see whether the harness would notice.
+
+`python -m tests.faults.broken FOLDER` prints one object: the trial with everything in place, the
+same one without the healing of a cut-off promotion, one with a published file cut short by the
+fault, and one with an alias that has gone.
+"""
+
+import json
+import sqlite3
+import sys
+from contextlib import closing
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from forecasting.stores.registry.store import quiet_environment
+
+quiet_environment()
+
+from tests.faults.bench import begun, learn, wanted_of  # noqa: E402 - MLflow reads what was set
+from tests.faults.plain import make_plain  # noqa: E402
+from tests.faults.trials import Fault  # noqa: E402
+
+#: Between the alias and the pointer.
+CUT_OFF = Fault(part="broken", name="promote.recorded", text="promote.recorded:kill")
+
+
+def cut_short(home: Path) -> None:
+    """Take the last byte of every published graph."""
+    for graph in home.glob("published/*/*/model.onnx"):
+        graph.write_bytes(graph.read_bytes()[:-1])
+
+
+def without_alias(home: Path) -> None:
+    """Let the alias `champion` go missing."""
+    with closing(sqlite3.connect(home / "mlflow" / "mlflow.db")) as connection, connection:
+        connection.execute("DELETE FROM registered_model_aliases WHERE alias = 'champion'")
+
+
+def main(folder: str) -> None:
+    """Do the four trials."""
+    make_plain()
+    learn(Path(folder), counting=None)
+    bench = begun(Path(folder) / "broken")
+    wanted = wanted_of(bench)
+    benches = {
+        "whole": bench,
+        "without healing": replace(bench, healing=False),
+        "a file cut short": replace(bench, spoil=cut_short),
+        "an alias gone": replace(bench, spoil=without_alias),
+    }
+    found = {name: asdict(each.tried(CUT_OFF, wanted)) for name, each in benches.items()}
+    sys.stdout.write(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,149 @@
+"""Look at a home after a fault as a reviewer, the API and the next training would."""
+
+import hashlib
+import json
+import sqlite3
+from contextlib import closing, redirect_stdout
+from io import StringIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from mlflow import MlflowClient
+
+from data_checks.admissions import load_admitted
+from forecasting.errors import DataUnchecked, GatecastError
+from forecasting.settings import Settings
+from forecasting.stores import reconcile
+from forecasting.stores.files import sha256
+from forecasting.stores.published import WEIGHTS, Pointer, read_pointer, verify_manifest
+from forecasting.stores.published import version_folder as published_folder
+from forecasting.stores.registry.versions import connect, fetch, list_versions
+from forecasting.stores.stations import list_stations, read_station
+from pipelines.soundness import smoke_test
+from serving.champions import Champions
+from tests.faults.home import MODEL
+
+#: Sentences on what is wrong.
+Complaints = list[str]
+
+
+def look(home: Path) -> dict[str, Any]:
+    """Return what is wrong in a home, who is champion with which weights, and what is served."""
+    settings = Settings(home=home)
+    complaints = [*broken_store(settings), *broken_data(settings.root), *broken_logs(settings.root)]
+    client = connect(settings)
+    versions, wrong = whole_versions(client)
+    complaints += wrong
+    champions = [v for v in list_versions(client, MODEL) if "champion" in v.aliases]
+    if len(champions) != 1:
+        complaints.append(f"{len(champions)} versions have the alias champion")
+    number = champions[0].version if champions else None
+    pointer, wrong = served(settings.root)
+    complaints += wrong
+    return {
+        "complaints": complaints,
+        "champion": number,
+        "weights": versions.get(number or 0),
+        "published": None if pointer is None else pointer.version,
+        "served": None if pointer is None else versions.get(pointer.version),
+        "versions": len(versions),
+    }
+
+
+def follow(home: Path) -> None:
+    """Do what the API's child does when the registry has changed: heal what was cut off."""
+    del home  # the environment names it
+    with redirect_stdout(StringIO()) as said:
+        code = reconcile.main()
+    if code != 0:
+        raise RuntimeError(said.getvalue())
+
+
+def broken_store(settings: Settings) -> Complaints:
+    """Ask SQLite whether the store is whole."""
+    if settings.tracking_uri:
+        return []
+    with closing(sqlite3.connect(settings.root / "mlflow" / "mlflow.db")) as connection:
+        found = [row[0] for row in connection.execute("PRAGMA integrity_check")]
+    return [] if found == ["ok"] else [f"the store: {found[:3]}"]
+
+
+def whole_versions(client: MlflowClient) -> tuple[dict[int, str], Complaints]:
+    """Fetch every registered version, verify it and ask it; returns their weights' sums."""
+    weights: dict[int, str] = {}
+    complaints = []
+    for version in list_versions(client, MODEL):
+        with TemporaryDirectory() as scratch:
+            try:
+                files = fetch(client, MODEL, version.version, Path(scratch))
+                smoke_test(files)
+                weights[version.version] = sha256(files / WEIGHTS)
+            except GatecastError as error:
+                complaints.append(f"{version.name} is registered: {error.code}: {error}")
+    return weights, complaints
+
+
+def served(root: Path) -> tuple[Pointer | None, Complaints]:
+    """Load what is published with the API's own loader, and let it forecast."""
+    try:
+        pointer = read_pointer(root, MODEL)
+        verify_manifest(published_folder(root, pointer), pointer.manifest_sha256)
+    except (GatecastError, ValueError, TypeError, OSError) as error:
+        return None, [f"what is published: {type(error).__name__}: {error}"]
+    champions = Champions(root)
+    champions.refresh()
+    try:
+        live = champions.of(MODEL)
+    except GatecastError as error:
+        return pointer, [f"nothing is served: {error.code} {dict(champions.failing)}"]
+    shape = (live.card.history, len(live.card.variables))
+    quantiles = live.quantiles(np.full(shape, 10.0, np.float32), 0)
+    wrong = [] if np.isfinite(quantiles).all() else ["a forecast is not finite"]
+    if live.pointer.version != pointer.version:
+        wrong.append(f"{live.pointer.version} is served and {pointer.version} published")
+    return pointer, wrong
+
+
+def broken_data(root: Path) -> Complaints:
+    """Read stations, raw files and admitted series: whole and bound to their sums, or refused."""
+    complaints = []
+    for name in list_stations(root):
+        try:
+            read_station(root, name)
+        except (ValueError, TypeError, KeyError, GatecastError) as error:
+            complaints.append(f"station {name}: {error}")
+    complaints += [
+        f"{raw.name} holds other bytes"
+        for raw in (root / "raw").glob("*.csv")
+        if sha256(raw) != raw.stem
+    ]
+    admitted = (broken_admission(root, folder) for folder in (root / "admitted").glob("*"))
+    return complaints + [each for each in admitted if each]
+
+
+def broken_admission(root: Path, folder: Path) -> str | None:
+    """Say what is wrong with an admitted series: without its verdict it has to be refused (D9)."""
+    try:
+        series = load_admitted(root, folder.name)
+    except DataUnchecked:
+        with_verdict = (folder / "verdict.json").exists()
+        return f"the verdict of {folder.name} is not its data's" if with_verdict else None
+    return None if series.sha256 == folder.name else f"{folder.name} holds other data"
+
+
+def broken_logs(root: Path) -> Complaints:
+    """Follow the chain of the promotion log, and read each line of the decisions' log."""
+    complaints, earlier = [], None
+    path = root / "promotions.jsonl"
+    for line in path.read_bytes().splitlines() if path.exists() else []:
+        # A line in which a process was stopped has no end; the next one still names its sum.
+        if line.endswith(b"}") and json.loads(line)["earlier"] != earlier:
+            complaints.append("the promotion log's chain is broken")
+        earlier = hashlib.sha256(line).hexdigest()
+    for log in (root / "decisions").glob("*.jsonl"):
+        for line in log.read_bytes().splitlines():
+            if line.endswith(b"}"):
+                json.loads(line)
+    return complaints

@@ -1,0 +1,89 @@
+"""The fault harness finds what is lost, and says so by its last line and its exit code."""
+
+import json
+import random
+import subprocess
+import sys
+from collections import Counter
+from itertools import pairwise
+
+import pytest
+
+from tests.faults.points import kills, spread, unreached
+from tests.faults.report import Report
+from tests.faults.trials import Trial
+
+
+def make_trial(**changes):
+    """A trial that lost nothing."""
+    found = {"part": "points", "name": "land.kept@1", "ended": "killed", "reached": True}
+    return Trial(**(found | changes))
+
+
+@pytest.fixture
+def closed(tmp_path, capsys):
+    """Close a report of these trials; returns its exit code and its last line."""
+
+    def act(*trials):
+        report = Report(seed=1, log=tmp_path / "trials.jsonl")
+        report.watch(trials, len(trials), "points")
+        report.write(tmp_path / "report.json")
+        code = report.close()
+        return code, capsys.readouterr().out.splitlines()[-1]
+
+    return act
+
+
+def test_a_run_in_which_nothing_was_lost_ends_well(closed):
+    assert closed(make_trial(), make_trial()) == (0, "faults: 2 points, 0 lost")
+
+
+def test_a_run_in_which_something_was_lost_fails(closed, tmp_path):
+    lost = make_trial(complaints=["0 versions have the alias champion"])
+
+    assert closed(make_trial(), lost) == (1, "faults: 2 points, 1 lost")
+
+    assert json.loads((tmp_path / "report.json").read_bytes())["parts"]["points"]["lost"] == 1
+
+
+def test_a_run_that_came_to_no_point_fails(closed):
+    assert closed(make_trial(reached=False)) == (1, "faults: 0 points, 0 lost")
+
+
+def test_a_point_to_which_no_retraining_comes_is_found():
+    assert "promote.named" in unreached(Counter({"land.kept": 1}))
+
+
+def test_every_point_is_killed_at_once_at_least():
+    found = Counter({"file.begun": 100, "promote.named": 1})
+
+    chosen = kills(found, 12, random.Random(1))  # noqa: S311 - a sample, no secret
+
+    assert {fault.text.partition("@")[0] for fault in chosen} == set(found)
+    assert len({fault.text for fault in chosen}) == 12
+
+
+def test_a_sample_is_spread_evenly():
+    chosen = spread(range(100), 10, random.Random(1))  # noqa: S311 - a sample, no secret
+
+    assert len(chosen) == 10
+    assert {later - earlier for earlier, later in pairwise(chosen)} == {10}
+
+
+@pytest.mark.faults
+@pytest.mark.timeout(1800)
+def test_a_protection_that_is_taken_away_is_missed(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.faults.broken", str(tmp_path)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr[-2000:]
+    found = {name: trial["complaints"] for name, trial in json.loads(done.stdout).items()}
+    assert found["whole"] == []
+    assert (
+        "after the rerun: served are not those of the undisturbed run" in (found["without healing"])
+    )
+    assert any("MANIFEST_MISMATCH" in each or "ManifestMismatch" in each
+               for each in found["a file cut short"])  # fmt: skip
+    assert "after the fault: 0 versions have the alias champion" in found["an alias gone"]
