@@ -7,6 +7,7 @@ from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
+from numpy.typing import NDArray
 
 from data_checks.verdict import Admission
 from forecasting.climate.series import ClimateSeries, Station, Variable
@@ -39,7 +40,7 @@ def save_admission(root: Path, admission: Admission) -> Path:
     np.savez_compressed(content, allow_pickle=False, values=series.values)
     write_bytes(folder / SERIES, content.getvalue())
     reach("admit.kept")
-    write_json(folder / VERDICT, {**admission.to_json(), "series": _head(series)})
+    write_json(folder / VERDICT, {**admission.to_json(), "series": head_of(series)})
     return folder
 
 
@@ -69,7 +70,8 @@ def load_admitted(root: Path, data_sha256: str) -> ClimateSeries:
 
 def _verified(verdict: dict[str, Any], content: bytes, data_sha256: str) -> ClimateSeries:
     try:
-        series = _restore(verdict["series"], content)
+        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+            series = series_of(verdict["series"], archive["values"])
     except UNREADABLE as error:
         raise DataUnchecked("the admitted data cannot be read", found=error) from error
     if series.sha256 != data_sha256:
@@ -79,7 +81,8 @@ def _verified(verdict: dict[str, Any], content: bytes, data_sha256: str) -> Clim
     return series
 
 
-def _head(series: ClimateSeries) -> dict[str, object]:
+def head_of(series: ClimateSeries) -> dict[str, object]:
+    """Return all of a series but its values, as JSON beside them."""
     return {
         "station": vars(series.station),
         "variables": [vars(variable) for variable in series.variables],
@@ -89,9 +92,8 @@ def _head(series: ClimateSeries) -> dict[str, object]:
     }
 
 
-def _restore(head: dict[str, Any], content: bytes) -> ClimateSeries:
-    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-        values = archive["values"]
+def series_of(head: dict[str, Any], values: NDArray[np.float32]) -> ClimateSeries:
+    """Put a series together again: values are (steps, variables), NaN for gaps."""
     return ClimateSeries(
         station=Station(**head["station"]),
         variables=tuple(Variable(**variable) for variable in head["variables"]),

@@ -2,9 +2,10 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from data_checks.declaration import Dataset
 from data_checks.sketch import HEIGHT, LEFT, RIGHT, WIDTH, Sketch
@@ -25,14 +26,7 @@ def write_report(admission: Admission, dataset: Dataset, sketches: Sequence[Sket
         dataset: what was declared, for the page's head.
         sketches: what to draw, one for each variable of the series.
     """
-    pages = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    page = pages.get_template(TEMPLATE).render(
+    page = _template().render(
         admission=admission,
         dataset=dataset,
         drawings=[sketch.drawing() for sketch in sketches],
@@ -44,6 +38,19 @@ def write_report(admission: Admission, dataset: Dataset, sketches: Sequence[Sket
     )
     write_bytes(admission.report, page.encode())
     return admission.report
+
+
+@cache
+def _template() -> Template:
+    """Read the page's form once in a process: to compile it takes longer than to fill it."""
+    pages = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return pages.get_template(TEMPLATE)
 
 
 def _period(sketches: Sequence[Sketch]) -> str:

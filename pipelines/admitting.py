@@ -54,6 +54,17 @@ def accept(settings: Settings, name: str, admission: Admission) -> str:
         DataRefused: the checks refused the batch.
     """
     dataset = find_dataset(name)
+    series = require_accepted(dataset, name, admission)
+    save_admission(settings.root, admission)
+    reach("admit.bound")
+    record = station_record(dataset, series, admission)
+    write_station(settings.root, with_earlier(settings, record, dataset))
+    reach("admit.remembered")
+    return series.sha256
+
+
+def require_accepted(dataset: Dataset, name: str, admission: Admission) -> ClimateSeries:
+    """Return the accepted series; raises as `accept` does."""
     needed = dataset.history + dataset.horizon
     steps = admission.accepted + admission.missing_days
     if admission.accepted and steps < needed:
@@ -62,7 +73,7 @@ def accept(settings: Settings, name: str, admission: Admission) -> str:
             expected=f"at least {needed} steps",
             found=steps,
         )
-    if admission.series is None or admission.data_sha256 is None:
+    if admission.series is None:
         refusals = [reason for reason in admission.reasons if reason.effect == "refused"]
         first = refusals[0]
         raise DataRefused(
@@ -73,12 +84,7 @@ def accept(settings: Settings, name: str, admission: Admission) -> str:
             expected=first.expected,
             found=first.found,
         )
-    save_admission(settings.root, admission)
-    reach("admit.bound")
-    record = station_record(dataset, admission.series, admission)
-    write_station(settings.root, with_earlier(settings, record, dataset))
-    reach("admit.remembered")
-    return admission.data_sha256
+    return admission.series
 
 
 def station_record(dataset: Dataset, series: ClimateSeries, admission: Admission) -> StationRecord:

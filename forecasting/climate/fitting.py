@@ -61,7 +61,7 @@ class MemberTask:
         self.device = best_device()
         self._model = model.to(self.device)
         self.train, self.early_stop, self._size = train, early_stop, batches.size
-        self._shift = batches.shift if model.spec.view == "level" else 0.0
+        self.shift = batches.shift if model.spec.view == "level" else 0.0
         self.levels = torch.tensor(model.spec.levels, device=self.device)
         self.centre = model.spec.levels.index(0.5)
 
@@ -80,26 +80,39 @@ class MemberTask:
     def loss(self, batch: object, carry: object) -> tuple[Tensor, object]:
         """Return the mean loss over the known targets of a batch, in spreads of the lead."""
         history, origin, target = gather(self.train, np.asarray(batch), self.device)
-        if self._shift:
-            shift = self._shift * torch.randn(len(history), device=self.device)
+        if self.shift:
+            shift = self.shift * torch.randn(len(history), device=self.device)
             history[:, :, self._model.spec.target] += shift.unsqueeze(1)
             target = target + shift.unsqueeze(1)
-        known = torch.isfinite(target)
         quantiles = self._model(history, origin)
         spread = self._model.get_buffer("spread")
-        filled = torch.where(known, target, quantiles[..., self.centre].detach())
-        error = (filled - quantiles[..., self.centre]) / spread
-        huber = nn.functional.huber_loss(
-            error, torch.zeros_like(error), delta=HUBER_TURN, reduction="none"
-        )
-        loss = pinball(filled, quantiles, self.levels) / spread + CENTRE_WEIGHT * huber
-        return loss[known].mean(), carry
+        return loss_in_spreads(target, quantiles, spread, self.levels), carry
 
     def score(self) -> float:
         """Return the mean absolute error of the median on the early-stop stretch, target's unit."""
         quantiles = predict(self._model, self.early_stop)
         error = np.abs(self.early_stop.target - quantiles[..., self.centre])
         return float(np.nanmean(error))
+
+
+def loss_in_spreads(target: Tensor, quantiles: Tensor, spread: Tensor, levels: Tensor) -> Tensor:
+    """Return the mean loss over the known targets, in spreads of the lead.
+
+    Args:
+        target: (batch, horizon), NaN for gaps.
+        quantiles: (batch, horizon, levels).
+        spread: (horizon,) or (batch, horizon), the usual change up to each lead.
+        levels: (levels,), 0.5 among them.
+    """
+    known = torch.isfinite(target)
+    centre = quantiles[..., int((levels - 0.5).abs().argmin())]
+    filled = torch.where(known, target, centre.detach())
+    error = (filled - centre) / spread
+    huber = nn.functional.huber_loss(
+        error, torch.zeros_like(error), delta=HUBER_TURN, reduction="none"
+    )
+    loss = pinball(filled, quantiles, levels) / spread + CENTRE_WEIGHT * huber
+    return loss[known].mean()
 
 
 def _require(known: int, use: str) -> None:

@@ -1,7 +1,7 @@
 """Forecast quantiles in physical units: scaling, calendar and climatology live in the graph."""
 
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -85,6 +85,20 @@ class Statistics:
     linear: LinearForecaster | None = None
 
 
+class Prepared(NamedTuple):
+    """Windows as the trained part of a member reads them, whichever station they are of.
+
+    features (batch, history, features), ahead (batch, horizon * waves); start (batch, horizon) is
+    what the regression says and spread (batch or 1, horizon) the usual change, both in the
+    target's unit.
+    """
+
+    features: Tensor
+    ahead: Tensor
+    start: Tensor
+    spread: Tensor
+
+
 class ClimateForecaster(nn.Module):
     """Quantiles of the target's residual on its last observation, for all leads at once.
 
@@ -130,18 +144,27 @@ class ClimateForecaster(nn.Module):
 
     def forward(self, history: Tensor, origin: Tensor) -> Tensor:
         """Return quantiles in the target's unit: (batch, horizon, levels)."""
-        spec, steps = self.spec, self.spec.window.history
+        return self.forecast(self.prepare(history, origin))
+
+    def prepare(self, history: Tensor, origin: Tensor) -> Prepared:
+        """Take from windows all that was fitted to the station; what is left has shared weights."""
         waves = self.waves(origin)
-        usual = self._climatology(waves)  # (batch, history + horizon)
-        features = self._features(history, waves, usual)
+        return Prepared(
+            features=self._features(history, waves, self._climatology(waves)),
+            ahead=waves[:, self.spec.window.history :].flatten(1),
+            start=self.linear(history, origin),
+            spread=cast("Tensor", self.spread).unsqueeze(0),
+        )
+
+    def forecast(self, prepared: Prepared) -> Tensor:
+        """Return quantiles in the target's unit, of any stations' windows: as `forward` does."""
+        spec, features = self.spec, prepared.features
         outputs, _ = self.core(features)
-        ahead = waves[:, steps:].flatten(1)
-        seen = [self.dropout(outputs[:, -1]), ahead, features[:, -1, : spec.variables]]
+        seen = [self.dropout(outputs[:, -1]), prepared.ahead, features[:, -1, : spec.variables]]
         raw = self.out(functional.silu(self.hidden(torch.cat(seen, dim=1))))
         raw = raw.view(-1, spec.window.horizon, len(spec.levels))  # (batch, horizon, levels)
-        start: Tensor = self.linear(history, origin)
-        spread = cast("Tensor", self.spread).view(1, -1, 1)
-        quantiles: Tensor = start.unsqueeze(-1) + self.ascending(raw) * spread
+        moved = self.ascending(raw) * prepared.spread.unsqueeze(-1)
+        quantiles: Tensor = prepared.start.unsqueeze(-1) + moved
         return quantiles
 
     def features(self, history: Tensor, origin: Tensor) -> Tensor:

@@ -14,21 +14,14 @@ from forecasting.climate.fitting import MemberTask
 from forecasting.climate.folds import Fold
 from forecasting.climate.model import ClimateForecaster
 from forecasting.climate.recipe import SEEDS_A_RUN, VIEWS, Fitting, Recipe
-from forecasting.climate.series import Station
 from forecasting.climate.sharing import Share
+from forecasting.climate.statics import STATICS, statics_of
 from forecasting.errors import SeriesTooShort
 from forecasting.training.exporting import write_weights
 from forecasting.training.loop import Epoch, Fit, train
 
 #: What stands before the cell in the name of a candidate whose weights several stations share.
 GLOBAL = "global-"
-
-#: What a shared member knows of its station, over the stations: latitude, elevation, and of the
-#: target in its own training rows the mean, the deviation, and the size of the yearly wave.
-STATICS = ("latitude", "elevation", "mean", "deviation", "amplitude")
-
-#: How far a station may stand from the others' mean, in deviations.
-FARTHEST = 3.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,42 +128,7 @@ def shared_parts(member: ClimateForecaster) -> Iterator[tuple[str, nn.Module]]:
             yield name, part
 
 
-def statics_of(members: list[ClimateForecaster], places: list[Station]) -> Tensor:
-    """Return what each member knows of its station beside the others: (stations, statics).
-
-    Every number is standardised over the stations and clipped; a station without an elevation
-    is taken for the mean one. The members' own come from their training rows alone.
-    """
-    rows = [
-        (
-            place.latitude,
-            np.nan if place.elevation is None else place.elevation,
-            *_numbers_of(member),
-        )
-        for member, place in zip(members, places, strict=True)
-    ]
-    numbers = np.array(rows, dtype=np.float64)
-    known = np.isfinite(numbers)
-    counts = np.maximum(known.sum(axis=0), 1)
-    mean = np.where(known, numbers, 0.0).sum(axis=0) / counts
-    from_mean = np.where(known, numbers - mean, 0.0)
-    deviation = np.sqrt((from_mean**2).sum(axis=0) / counts)
-    standard = from_mean / np.maximum(deviation, 1e-6)
-    return torch.from_numpy(np.clip(standard, -FARTHEST, FARTHEST)).float()
-
-
-def _numbers_of(member: ClimateForecaster) -> tuple[float, float, float]:
-    """Return the target's mean, deviation and yearly amplitude in the member's training rows."""
-    target = member.spec.target
-    wave = member.get_buffer("usual")[1:3]  # the first harmonic of the year
-    return (
-        member.get_buffer("mean")[target].item(),
-        member.get_buffer("deviation")[target].item(),
-        wave.norm().item(),
-    )
-
-
-class _Shared(nn.Module):
+class SharedParts(nn.Module):
     """The trainable parts that all stations' members share, once."""
 
     def __init__(self, member: ClimateForecaster) -> None:
@@ -190,7 +148,7 @@ class PooledTask:
     def __init__(self, tasks: Mapping[str, MemberTask], windows: int) -> None:
         self.tasks, self.windows = tasks, windows
         first = next(iter(tasks.values())).model
-        self._model = _Shared(cast("ClimateForecaster", first))
+        self._model = SharedParts(cast("ClimateForecaster", first))
 
     @property
     def model(self) -> nn.Module:

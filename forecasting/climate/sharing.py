@@ -91,27 +91,38 @@ def share_out(
         name: Span.of(series, blocks, one_zone=one_zone)
         for name, (series, blocks) in stations.items()
     }
-    pools = [
-        _before(spans, span.begins(span.blocks.train), window)
-        for span in sorted(spans.values(), key=lambda each: each.begins(each.blocks.train))
-    ]
-    rows, moment = max(pools, key=lambda pool: sum(pool[0].values()), default=({}, 0))
-    if len(rows) < LEAST_STATIONS:
+    return share_spans(spans, window, folds)
+
+
+def share_spans(
+    spans: Mapping[str, Span], window: WindowSpec, folds: int, least: int = LEAST_STATIONS
+) -> dict[str, Share]:
+    """Divide stations' rows as `share_out` does, of which nothing but their spans is known.
+
+    Args:
+        spans: when each station's rows are, by its name.
+        window: the steps of a history and of the horizon.
+        folds: how many stretches are held out in turn.
+        least: fewest stations that are a pool.
+    """
+    # Many stations end on the same day: each moment is tried once, or a thousand take a million.
+    moments = sorted({span.begins(span.blocks.train) for span in spans.values()})
+    pools = [(_before(spans, moment, window), moment) for moment in moments]
+    large = [pool for pool in pools if len(pool[0]) >= least]
+    if not large:
         return {}
+    rows, moment = max(large, key=lambda pool: sum(pool[0].values()))
     return _stretches({name: spans[name] for name in rows}, rows, moment, (window, folds))
 
 
-def _before(
-    spans: Mapping[str, Span], moment: int, window: WindowSpec
-) -> tuple[dict[str, int], int]:
-    """Return the rows that each station brings to a pool that ends at a moment, and the moment."""
+def _before(spans: Mapping[str, Span], moment: int, window: WindowSpec) -> dict[str, int]:
+    """Return the rows that each station brings to a pool that ends at a moment."""
     rows = {
         name: span.rows_before(moment)
         for name, span in spans.items()
         if span.begins(span.blocks.train) >= moment
     }
-    enough = {name: count for name, count in rows.items() if count >= least_train(window)}
-    return (enough if len(enough) >= LEAST_STATIONS else {}), moment
+    return {name: count for name, count in rows.items() if count >= least_train(window)}
 
 
 def _stretches(

@@ -84,7 +84,7 @@ def land(
         SourceFormat: a file is not the declared data, or not the one that its sum names.
         SourceTooLarge: a file is too large, or unpacks to too much.
     """
-    with ingesting(settings, dataset.name):
+    with ingesting(settings, _shared_by(dataset)):
         downloads = gather(dataset, tuple(csv), policy or ConnectionPolicy.of(settings))
         tables = [_checked(dataset, download, settings) for download in downloads]
         if not csv and isinstance(dataset.source, Fixed):
@@ -146,6 +146,15 @@ def shared_source(dataset: Dataset) -> str:
     """Return what parts that are landed together have in common: the source, and who asks it."""
     by_position = dataset.source.kind == "open-meteo"
     return dataset.source.model_dump_json() + (dataset.place.name if by_position else "")
+
+
+def _shared_by(dataset: Dataset) -> str:
+    """Name what one process at a time lands: a dataset, or a station of it with a file of its own.
+
+    Stations of one file, and several targets of one station, are landed together.
+    """
+    alone = "#" in dataset.part and dataset.station_column is None
+    return f"{dataset.name}-{dataset.place.name}" if alone else dataset.name
 
 
 @contextmanager

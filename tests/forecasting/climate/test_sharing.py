@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forecasting.climate.series import ClimateSeries, Station, Variable
-from forecasting.climate.sharing import share_out
+from forecasting.climate.sharing import Span, share_out, share_spans
 from forecasting.climate.windows import Blocks, WindowSpec, least_train
 
 WINDOW = WindowSpec(history=10, horizon=2)
@@ -117,3 +117,23 @@ def test_hours_are_shared_out_by_the_hour():
     # The clock of b is three hours ahead: its rows of a label begin three hours earlier.
     assert shares["a"].train + 3 == shares["b"].train == stations["b"][1].train
     assert replace(shares["a"], train=0).held[0][1] + 3 == shares["b"].held[0][1]
+
+
+def test_spans_are_shared_out_as_the_series_are():
+    stations = {"a": station(700), "b": station(690, after=3), "c": station(650, after=-20)}
+    spans = {name: Span.of(*each, one_zone=True) for name, each in stations.items()}
+
+    assert share_spans(spans, WINDOW, 4) == share_out(stations, WINDOW, 4)
+
+
+def test_one_station_is_a_pool_only_where_one_is_enough():
+    spans = {"a": Span.of(*station(700), one_zone=True)}
+
+    assert share_spans(spans, WINDOW, 4) == {}
+    assert list(share_spans(spans, WINDOW, 4, least=1)) == ["a"]
+
+
+def test_a_long_station_alone_does_not_end_the_pool_of_two_shorter_ones():
+    stations = {"a": station(420), "b": station(420), "long": station(4000)}
+
+    assert set(share_out(stations, WINDOW, 4)) == {"a", "b", "long"}

@@ -1,0 +1,1 @@
+"""Measure time and memory of a survey against the number of its stations."""

@@ -1,0 +1,1 @@
+"""Many stations, one at a time: admit, draw windows, train once for all, backtest, forecast."""

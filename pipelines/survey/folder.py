@@ -1,0 +1,109 @@
+"""Lay out a survey's folder: what is asked, and of each station its declaration and its share."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from data_checks.declaration import Dataset
+from forecasting.climate.sharing import Share
+from forecasting.climate.windows import WindowSpec
+from forecasting.errors import DatasetInvalid
+from forecasting.settings import Settings
+from forecasting.stores.files import safe_name, write_bytes, write_json
+
+
+@dataclass(frozen=True, kw_only=True)
+class Survey:
+    """What one survey does, and where; it travels to workers whole.
+
+    `windows` is how many each member is trained on, of all stations together.
+    """
+
+    home: Path
+    name: str
+    preset: str
+    cell: str
+    seed: int
+    windows: int
+
+    @property
+    def folder(self) -> Path:
+        """Where everything of the survey is kept, partitions of stations below it."""
+        return self.home / "surveys" / safe_name(self.name)
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of a step: the home, and the rest as they stand."""
+        return Settings(home=self.home)
+
+    @property
+    def admitted(self) -> Path:
+        """The Parquet data set of admitted rows, one partition a station."""
+        return self.folder / "admitted"
+
+    @property
+    def forecasts(self) -> Path:
+        """The Parquet data set of forecasts, one partition a station."""
+        return self.folder / "forecasts"
+
+    @property
+    def weights(self) -> Path:
+        """The members' weights, which all stations share."""
+        return self.folder / "weights"
+
+    def model(self, station: str) -> Path:
+        """Return where a station's graph and card are kept."""
+        return self.folder / "models" / safe_name(station)
+
+    def of_station(self, kind: str, station: str) -> Path:
+        """Return where one station's JSON of a kind is kept."""
+        return self.folder / kind / f"{safe_name(station)}.json"
+
+
+def open_survey(survey: Survey, parts: Sequence[Dataset]) -> list[str]:
+    """Write down each station's declaration, by which alone it is read later; returns their names.
+
+    Raises:
+        DatasetInvalid: several targets, or stations that share a file.
+    """
+    targets = {part.target for part in parts}
+    if len(targets) != 1:
+        raise DatasetInvalid(
+            "a survey is of one target",
+            expected="@target behind the dataset's name",
+            found=", ".join(sorted(targets)),
+        )
+    if parts[0].station_column is not None:
+        raise DatasetInvalid(
+            "a survey reads one station at a time",
+            expected="a source for each station",
+            found=f"one file with a column {parts[0].station_column}",
+        )
+    for part in parts:
+        write_bytes(survey.of_station("parts", part.place.name), part.model_dump_json().encode())
+    write_json(survey.folder / "survey.json", {**asdict(survey), "home": str(survey.home)})
+    return [part.place.name for part in parts]
+
+
+def part_of(survey: Survey, station: str) -> Dataset:
+    """Read one station's declaration."""
+    return Dataset.model_validate_json(survey.of_station("parts", station).read_bytes())
+
+
+def window_of(part: Dataset) -> WindowSpec:
+    """Return the windows of a declaration."""
+    return WindowSpec(history=part.history, horizon=part.horizon)
+
+
+def keep_share(survey: Survey, station: str, content: dict[str, Any]) -> None:
+    """Write what a station must know of the others: its share, and its part of the budget."""
+    write_json(survey.of_station("shares", station), content)
+
+
+def share_of(survey: Survey, station: str) -> tuple[Share, dict[str, Any]]:
+    """Read a station's share, and all that stands beside it."""
+    content: dict[str, Any] = json.loads(survey.of_station("shares", station).read_bytes())
+    held = tuple((int(first), int(last)) for first, last in content["held"])
+    return Share(train=content["train"], held=held), content

@@ -1,0 +1,92 @@
+"""Do a step for every station, in this process or by the workers of a Dask cluster of its own."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+from forecasting.errors import GatecastError
+from forecasting.training.machine import one_thread
+from pipelines.survey.folder import Survey
+
+Told = dict[str, Any]
+
+#: A step of one station: a module's function, so that workers find it by its name.
+Step = Callable[[Survey, str], Told]
+
+#: Does a step for stations, and yields each one's name with what it told, as they come.
+Scatter = Callable[[Step, Survey, Sequence[str]], Iterator[tuple[str, Told]]]
+
+#: The key under which a refused station tells why.
+REFUSED = "refused"
+
+
+def settled(step: Step, survey: Survey, station: str) -> tuple[str, Told]:
+    """Do a step of one station, on one thread; a refusal is told, so that the others go on."""
+    one_thread()
+    try:
+        return station, step(survey, station)
+    except GatecastError as error:
+        return station, {REFUSED: error.to_json()}
+
+
+@contextmanager
+def scattering(workers: int) -> Iterator[Scatter]:
+    """Give what does steps: one worker is this process, more are those of a cluster.
+
+    Args:
+        workers: how many, a thread each.
+    """
+    if workers == 1:
+        yield here
+        return
+    with dask_workers(workers) as scatter:
+        yield scatter
+
+
+@contextmanager
+def dask_workers(workers: int) -> Iterator[Scatter]:
+    """Start a Dask cluster of processes on loopback, and give what does steps there.
+
+    A task is a station, its arguments are names: no rows travel, each worker reads and writes the
+    partitions of its stations. A worker that dies is replaced and its stations are done again.
+
+    Args:
+        workers: processes, a thread each.
+    """
+    from distributed import Client, LocalCluster  # noqa: PLC0415 - an extra, and slow to import
+
+    with (
+        LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            processes=True,
+            dashboard_address=None,
+            # Dask would stop a worker that holds a share of the machine's memory; ours stay small.
+            memory_limit=0,
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        client.wait_for_workers(workers)
+        yield partial(_there, client)
+
+
+def here(step: Step, survey: Survey, stations: Sequence[str]) -> Iterator[tuple[str, Told]]:
+    """Do a step for one station after the other, in this process."""
+    for station in stations:
+        yield settled(step, survey, station)
+
+
+def _there(
+    client: Any,  # noqa: ANN401 - distributed is an extra
+    step: Step,
+    survey: Survey,
+    stations: Sequence[str],
+) -> Iterator[tuple[str, Told]]:
+    from distributed import as_completed  # noqa: PLC0415 - as above
+
+    # Not pure: a step writes, and the same station again is to be done again.
+    futures = client.map(partial(settled, step, survey), stations, pure=False)
+    for done in as_completed(futures):
+        yield done.result()
+        done.release()
