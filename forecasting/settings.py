@@ -44,6 +44,9 @@ class Settings(BaseSettings):
     )
     fetch_bytes: int = Field(256 * 2**20, gt=0, description="most bytes one download may have")
     workers: int = Field(2, ge=1, le=64, description="candidates trained side by side")
+    champion_days: float = Field(
+        90.0, gt=0, description="age in days at which a champion that nobody judged again is stale"
+    )
     two_pairs_of_eyes: bool = Field(
         default=False, description="the gate only proposes, and a person's approval promotes"
     )

@@ -15,6 +15,7 @@ from forecasting.errors import GatecastError, SourceUnavailable
 from forecasting.settings import load_settings
 from pipelines import (
     admitting,
+    attempts,
     chronicle,
     explaining,
     judging,
@@ -65,6 +66,7 @@ def admit(dataset: str, files: Sequence[str], run_id: str, until: str | None = N
         description="verdict of the data checks",
     )
     recording.log_admission(settings, run_id, admission)
+    attempts.keep(settings.root, find_dataset(dataset).model, admission)
     data_sha256 = admitting.accept(settings, dataset, admission)
     return rehearsing.cut_off(settings, admission, until) if until else data_sha256
 

@@ -46,6 +46,7 @@ def schedule(
     timezone: str | None = None,
     preset: Literal["default", "quick"] = "default",
     port: int = 4200,
+    when_due: bool = False,
 ) -> None:
     """Retrain stations and corpora on schedule until the process is told to end.
 
@@ -61,6 +62,7 @@ def schedule(
             when left out.
         preset: `default` or `quick`.
         port: port of the server that is started.
+        when_due: retrain stations only where something beside the clock says so (`gatecast due`).
     """
     from forecasting.settings import load_settings  # noqa: PLC0415 - keeps --help quick
 
@@ -79,6 +81,8 @@ def schedule(
             *deployments(stations, cron=cron, timezone=timezone, preset=preset),
             *language_deployments(corpora, cron=language_cron, timezone=timezone, preset=preset),
         ]
+        for deployment in made[: len(stations)] if when_due else ():
+            deployment.parameters = {**deployment.parameters, "when_due": True}
         console = Console(stderr=True)
         for place, deployment in enumerate(made):
             ticks = cron if place < len(stations) else language_cron

@@ -1,5 +1,6 @@
 """The flow that a schedule runs: one retraining an interval, whatever the clock and Prefect do."""
 
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,9 +10,11 @@ from prefect.runtime import flow_run
 from forecasting.errors import AlreadyRunning
 from forecasting.settings import load_settings
 from forecasting.stores.intervals import once
-from pipelines.catalogue import find_parts
+from pipelines.catalogue import find_parts, part_names
 from pipelines.climate import retrain_climate
+from pipelines.operations.due import AGE, due
 from pipelines.operations.ticks import latest_tick, retraining_of
+from pipelines.telling import tell
 
 #: How far the server's clock may go before ours, without its tick being taken for the one before.
 CLOCKS_APART = timedelta(minutes=1)
@@ -25,6 +28,7 @@ def retrain_on_schedule(
     timezone: str | None = None,
     *,
     again: bool = False,
+    when_due: bool = False,
 ) -> dict[str, Any]:
     """Retrain for the interval that has begun last, once: a second run returns what came of it.
 
@@ -34,6 +38,7 @@ def retrain_on_schedule(
         cron: the schedule's five fields; the interval is computed from them.
         timezone: IANA time zone of the fields; the (first) station's own when None.
         again: train although the interval has an outcome, as a person may want to.
+        when_due: train only where something beside the clock says so (`gatecast due`).
 
     Returns:
         The outcome, with the `interval` and whether it is `repeated`; only these and `dropped`
@@ -47,12 +52,27 @@ def retrain_on_schedule(
         worked = once(
             settings.root,
             interval,
-            lambda: retrain_climate(dataset=dataset, preset=preset),
+            lambda: retrain_or_say_why_not(dataset, preset, when_due=when_due),
             again=again,
         )
     except AlreadyRunning as error:
         return told | {"dropped": str(error)}
     return worked.outcome | told | {"repeated": worked.repeated}
+
+
+def retrain_or_say_why_not(dataset: str, preset: str, *, when_due: bool) -> dict[str, Any]:
+    """Look whether a retraining is due, tell of a stale champion, and train where it is to be."""
+    settings, now = load_settings(), datetime.now(UTC)
+    found = [due(settings, name, part, now) for name, part in part_names(dataset).items()]
+    reasons = [reason for each in found for reason in each.reasons]
+    for reason in reasons:
+        if reason.trigger == AGE:
+            tell("champion-stale", reason.model, {"found": reason.found})
+    told = {"due": [asdict(reason) for reason in reasons]}
+    if when_due and not reasons:
+        return told | {"trained": False}
+    outcome: dict[str, Any] = retrain_climate(dataset=dataset, preset=preset)
+    return outcome | told
 
 
 def moment_of_run(now: datetime) -> datetime:

@@ -5,6 +5,7 @@ from filelock import FileLock
 
 from forecasting.errors import DataRefused
 from pipelines.operations import scheduled
+from pipelines.operations.due import AGE, Due, Reason
 from pipelines.operations.scheduled import moment_of_run, retrain_on_schedule
 
 NOW = datetime(2026, 6, 10, 20, 0, tzinfo=UTC)
@@ -53,9 +54,8 @@ def test_late_runs_of_one_interval_train_once_and_tell_the_same_outcome(trained)
 @pytest.mark.usefixtures("trained")
 def test_a_person_may_have_it_trained_again():
     tick()
-    assert tick(again=True) | {"interval": ""} == {
-        "promoted": True, "version": 2, "interval": "", "repeated": False,
-    }  # fmt: skip
+    again = tick(again=True)
+    assert (again["version"], again["repeated"]) == (2, False)
 
 
 def test_a_tick_that_meets_a_run_at_work_is_dropped_and_remembers_nothing(trained, tmp_path):
@@ -77,6 +77,32 @@ def test_a_refused_retraining_is_no_outcome_and_is_tried_again(trained, monkeypa
         tick()
     monkeypatch.setattr(scheduled, "retrain_climate", real)
     assert tick()["repeated"] is False
+    assert len(trained) == 1
+
+
+def test_a_schedule_may_train_only_where_something_beside_the_clock_says_so(trained, monkeypatch):
+    def look(_settings, _name, part, _now):
+        return Due(model=part.model, reasons=(), drift=())
+
+    first = tick(when_due=True)
+    assert [reason["trigger"] for reason in first["due"]] == ["new-data", "no-champion"]
+    monkeypatch.setattr(scheduled, "due", look)
+    told = tick(when_due=True, again=True)
+    assert (told["due"], told["trained"]) == ([], False)
+    assert len(trained) == 1
+    assert tick(again=True)["due"] == []
+    assert len(trained) == 2
+
+
+def test_a_stale_champion_is_told_at_every_interval(trained, monkeypatch):
+    reason = Reason(model="climate-seattle", trigger=AGE, found="99.0 days")
+    monkeypatch.setattr(
+        scheduled, "due", lambda *_: Due(model="climate-seattle", reasons=(reason,), drift=())
+    )
+    heard = []
+    monkeypatch.setattr(scheduled, "tell", lambda *told: heard.append(told))
+    tick()
+    assert heard == [("champion-stale", "climate-seattle", {"found": "99.0 days"})]
     assert len(trained) == 1
 
 
