@@ -30,6 +30,8 @@ data.command("pipelines.commands.data:pull", name="pull", help="Land a dataset's
 app.command("pipelines.commands.check:check", name="check", help="Run the data checks.")
 app.command("pipelines.commands.retrain:retrain", name="retrain", help="Train, judge, promote.")
 app.command("pipelines.commands.survey:survey", name="survey", help="Many stations, one model.")
+app.command("pipelines.commands.due:due", name="due", help="Why a retraining is due.")
+app.command("pipelines.commands.backfill:backfill", name="backfill", help="As of past days.")
 app.command("serving.commands:forecast", name="forecast", help="Forecast from the champion.")
 app.command("pipelines.commands.explain:explain", name="explain", help="Why it forecast so.")
 models.command("pipelines.commands.models:list_all", name="list", help="Models and versions.")

@@ -59,6 +59,9 @@ class Settings(BaseSettings):
     dask_ca: Path | None = Field(None, description="certificate that signed those of the Dask")
     dask_cert: Path | None = Field(None, description="certificate with which we meet the Dask")
     dask_key: Path | None = Field(None, description="key of that certificate")
+    champion_days: float = Field(
+        90.0, gt=0, description="age in days at which a champion that nobody judged again is stale"
+    )
     two_pairs_of_eyes: bool = Field(
         default=False, description="the gate only proposes, and a person's approval promotes"
     )

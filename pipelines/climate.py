@@ -7,7 +7,6 @@ from typing import Any
 from prefect import State, Task, flow, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.client.schemas import TaskRun
-from prefect.events import emit_event
 
 from forecasting.climate.pooling import GLOBAL
 from forecasting.climate.recipe import SEED, recipe_of
@@ -15,7 +14,18 @@ from forecasting.errors import GatecastError, SourceUnavailable
 from forecasting.faults import reach
 from forecasting.settings import load_settings
 from forecasting.stores.files import storage_errors
-from pipelines import admitting, chronicle, explaining, judging, promotion, recording, refitting
+from pipelines import (
+    admitting,
+    attempts,
+    chronicle,
+    explaining,
+    judging,
+    promotion,
+    recording,
+    refitting,
+    rehearsing,
+    telling,
+)
 from pipelines.catalogue import find_dataset, part_names
 from pipelines.compute import task_runner
 from pipelines.courses import Course, Outcome, Shared, courses, outcome, to_pool
@@ -48,8 +58,8 @@ def land(dataset: str, csv: Sequence[str]) -> list[str]:
 
 
 @task(task_run_name="admit-{dataset}")
-def admit(dataset: str, files: Sequence[str], run_id: str) -> str:
-    """Check the files; returns the data's SHA-256 or refuses."""
+def admit(dataset: str, files: Sequence[str], run_id: str, until: str | None = None) -> str:
+    """Check the files; returns the data's SHA-256 or refuses. With `until`, of its past only."""
     settings = load_settings()
     admission = admitting.admit_files(settings, dataset, files)
     create_markdown_artifact(
@@ -58,7 +68,9 @@ def admit(dataset: str, files: Sequence[str], run_id: str) -> str:
         description="verdict of the data checks",
     )
     recording.log_admission(settings, run_id, admission)
-    return admitting.accept(settings, dataset, admission)
+    attempts.keep(settings.root, find_dataset(dataset).model, admission)
+    data_sha256 = admitting.accept(settings, dataset, admission)
+    return rehearsing.cut_off(settings, admission, until) if until else data_sha256
 
 
 @task(task_run_name="split-{dataset}")
@@ -141,12 +153,14 @@ def promote(folder: str, version: int | None, run_id: str) -> dict[str, Any]:
         markdown=recording.decision_markdown(judgement, decision),
         description="decision of the gate",
     )
-    emit_event(
-        event=f"gatecast.{decision.outcome}",
-        resource={"prefect.resource.id": f"gatecast.model.{decision.model}"},
-        payload={"version": decision.version, "sentence": decision.verdict.sentence},
-    )
+    telling.tell(decision.outcome, decision.model, telling.said_of(decision))
     return recording.decision_json(judgement, decision, run_id)
+
+
+@task
+def rehearse(folder: str, run_id: str) -> dict[str, Any]:
+    """Say what the gate would have decided, and register nothing; returns the decision."""
+    return rehearsing.rehearse(load_settings(), Path(folder), run_id)
 
 
 @flow(
@@ -159,8 +173,13 @@ def retrain_climate(
     csv: Sequence[str] = (),
     preset: str = "default",
     seed: int = SEED,
+    *,
+    dry_run: bool = False,
+    until: str | None = None,
 ) -> dict[str, Any]:
     """Train, judge and perhaps promote a forecaster for each station and target.
+
+    With `dry_run` nothing is registered or promoted; with `until` (a date) nothing later is seen.
 
     Returns the decision; of several stations or targets `decisions`, `refused` and `promoted`.
     """
@@ -168,21 +187,29 @@ def retrain_climate(
     parts = part_names(dataset)
     require_told_apart(list(parts.values()), csv)
     with storage_errors("the retraining"), courses(settings, parts, preset, seed) as under_way:
-        begin(under_way, csv, preset, seed)
+        begin(under_way, csv, preset, seed, until)
         going = [course for course in under_way if course.goes_on]
         trainings, folders = pooled(going, recipe.cells)
         for course in going:
             trainings[course.name] += trained(course, recipe.cells)
         for course in going:
             with course:
-                decide(course, trainings[course.name])
+                decide(course, trainings[course.name], dry_run=dry_run)
         for folder in folders:
             close_workspace(folder)
-        tell_refusals(under_way)
+        for course in under_way:
+            if course.error is not None:
+                telling.tell("part-refused", course.dataset.model, course.refusal())
         return outcome(under_way)
 
 
-def begin(under_way: Sequence[Course], csv: Sequence[str], preset: str, seed: int) -> None:
+def begin(
+    under_way: Sequence[Course],
+    csv: Sequence[str],
+    preset: str,
+    seed: int,
+    until: str | None = None,
+) -> None:
     """Land each source once, admit every part, cut it into blocks."""
     landed: dict[str, list[str] | GatecastError] = {}
     for course in under_way:
@@ -193,7 +220,7 @@ def begin(under_way: Sequence[Course], csv: Sequence[str], preset: str, seed: in
             files = landed[key]
             if isinstance(files, GatecastError):
                 raise files
-            data_sha256 = admit(course.name, files, course.run)
+            data_sha256 = admit(course.name, files, course.run, until)
             course.folder = split(course.name, data_sha256, preset, seed)
 
 
@@ -227,28 +254,20 @@ def trained(course: Course, cells: Sequence[str]) -> list[Outcome]:
     return [fit.submit(course.folder, cell, label) for cell in cells]
 
 
-def decide(course: Course, trainings: Sequence[Outcome]) -> None:
+def decide(course: Course, trainings: Sequence[Outcome], *, dry_run: bool = False) -> None:
     """Judge a part's candidates and promote the best one if it has earned it."""
     folder, run = course.folder, course.run
     judge(folder, fitted(trainings), run)
     refit(folder, run)
     course.lock.require()
-    version = publish(folder, run)
-    course.lock.require()
-    course.decision = promote(folder, version, run)
+    if dry_run:
+        course.decision = rehearse(folder, run)
+    else:
+        version = publish(folder, run)
+        course.lock.require()
+        course.decision = promote(folder, version, run)
     close_workspace(Path(folder))
     course.stack.close()
-
-
-def tell_refusals(under_way: Sequence[Course]) -> None:
-    """Let an operator's automations hear of each part that came to no decision."""
-    for course in under_way:
-        if course.error is not None:
-            emit_event(
-                event="gatecast.part-refused",
-                resource={"prefect.resource.id": f"gatecast.model.{course.dataset.model}"},
-                payload=course.refusal(),
-            )
 
 
 def fitted(futures: Sequence[Outcome]) -> list[str]:

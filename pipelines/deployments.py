@@ -4,22 +4,14 @@ from collections.abc import Sequence
 from typing import cast
 
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
-from prefect.client.schemas.schedules import CronSchedule
 from prefect.deployments.runner import RunnerDeployment
-from prefect.schedules import Cron, Schedule
 from prefect.types.entrypoint import EntrypointType
 
-from forecasting.errors import GatecastError
 from pipelines.catalogue import find_parts, resolved
-from pipelines.climate import retrain_climate
 from pipelines.language import train_language
+from pipelines.operations.scheduled import retrain_on_schedule
+from pipelines.operations.ticks import schedule_of, subject_of
 from pipelines.texts.catalogue import find_corpus
-
-
-class ScheduleInvalid(GatecastError):
-    """The cron fields or the time zone cannot be read."""
-
-    code = "SCHEDULE_INVALID"
 
 
 def deployments(
@@ -42,10 +34,16 @@ def deployments(
         parts = find_parts(name)
         dataset = parts[0]
         stations = list(dict.fromkeys(part.place.name for part in parts))
-        deployment = retrain_climate.to_deployment(
-            name=f"retrain-{stations[0] if len(stations) == 1 else dataset.name}",
-            schedule=schedule_of(cron, timezone or dataset.place.timezone),
-            parameters={"dataset": resolved(name), "preset": preset},
+        zone = timezone or dataset.place.timezone
+        deployment = retrain_on_schedule.to_deployment(
+            name=f"retrain-{subject_of(parts)}",
+            schedule=schedule_of(cron, zone),
+            parameters={
+                "dataset": resolved(name),
+                "preset": preset,
+                "cron": cron,
+                "timezone": zone,
+            },
             description=f"Scheduled retraining of {dataset.title or dataset.name}",
             tags=["climate", *stations],
             # A tick that finds the last run unfinished is dropped, not queued behind it.
@@ -89,21 +87,3 @@ def language_deployments(
         )
         made.append(cast("RunnerDeployment", deployment))  # no event loop runs here
     return made
-
-
-def schedule_of(cron: str, timezone: str) -> Schedule:
-    """Return a schedule whose parts can be read.
-
-    Raises:
-        ScheduleInvalid: the fields or the zone cannot.
-    """
-    try:
-        # Made here for its checks only: Prefect looks at a zone when the deployment is made.
-        CronSchedule(cron=cron, timezone=timezone)
-        return Cron(cron, timezone=timezone)
-    except ValueError as error:
-        raise ScheduleInvalid(
-            "the schedule cannot be read",
-            expected="five cron fields and an IANA time zone",
-            found=f"{cron!r} in {timezone!r}",
-        ) from error

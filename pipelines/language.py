@@ -5,7 +5,6 @@ from typing import Any
 
 from prefect import flow, task, unmapped
 from prefect.artifacts import create_markdown_artifact
-from prefect.events import emit_event
 
 from data_checks.text_admissions import save_text
 from data_checks.texts import admit_text
@@ -16,6 +15,7 @@ from pipelines.climate import source_was_away
 from pipelines.compute import task_runner
 from pipelines.fitting import fit_beside
 from pipelines.progress import watching
+from pipelines.telling import said_of, tell
 from pipelines.texts import judgement as judgements
 from pipelines.texts import promotion, recording
 from pipelines.texts.catalogue import PACKAGED, find_corpus
@@ -101,11 +101,7 @@ def promote(folder: str, version: int | None, run_id: str) -> dict[str, Any]:
         markdown=recording.decision_markdown(judgement, decision),
         description="decision of the gate",
     )
-    emit_event(
-        event=f"gatecast.{decision.outcome}",
-        resource={"prefect.resource.id": f"gatecast.model.{decision.model}"},
-        payload={"version": decision.version, "sentence": decision.verdict.sentence},
-    )
+    tell(decision.outcome, decision.model, said_of(decision))
     return recording.text_decision_json(judgement, decision, run_id)
 
 

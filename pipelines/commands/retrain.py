@@ -2,7 +2,10 @@
 
 import math
 import time
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from cyclopts import Parameter
 
 from forecasting.errors import SettingsInvalid
 from forecasting.settings import Settings, load_settings
@@ -12,8 +15,35 @@ from pipelines.environment import prepare
 
 DONE, REFUSED = 0, 1
 
+#: What a dry run would have done with a candidate that the gate let through.
+LET_THROUGH = ("promote", "propose")
+
 #: Most leads that a table on a terminal of 80 columns has room for.
 MOST_LEADS = 7
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manner:
+    """How a retraining goes, other than usual."""
+
+    as_lectured: Annotated[
+        bool,
+        Parameter(
+            name="--as-lectured",
+            help="With --preset lecture, train on all rows as the lecture did; this leaks.",
+        ),
+    ] = False
+    dry_run: Annotated[
+        bool, Parameter(name="--dry-run", help="Everything but registering and promoting.")
+    ] = False
+
+    @property
+    def words(self) -> dict[str, bool]:
+        """What the flow is told beside the usual."""
+        return {"dry_run": True} if self.dry_run else {}
+
+
+USUALLY = Manner()
 
 
 def retrain(
@@ -22,13 +52,14 @@ def retrain(
     csv: Files = None,
     preset: Literal["default", "lecture", "quick"] = "default",
     seed: int | None = None,
-    as_lectured: bool = False,
+    manner: Annotated[Manner, Parameter(name="*")] = USUALLY,
     json: bool = False,
 ) -> int:
     """Retrain a station: land, check, train, judge, and promote what has earned it.
 
     A dataset of several stations or targets is retrained as a whole, or in part; it ends with 1
-    where one of them came to no decision, and the others have gone their way.
+    where one of them came to no decision, and the others have gone their way. A dry run ends with
+    1 where the gate would have let nothing through.
 
     Args:
         name_or_toml: a shipped dataset, or the path of a dataset's TOML file; with `#STATION`,
@@ -36,14 +67,14 @@ def retrain(
         csv: local files to take instead of the declared source.
         preset: `default`, `quick` (fewer members and epochs), or `lecture` (the lecture's own).
         seed: the random seed; the shipped one when left out.
-        as_lectured: with `--preset lecture`, train on all rows as the lecture did; this leaks.
+        manner: `--dry-run` and `--as-lectured`.
         json: print one JSON object.
 
     Raises:
         SettingsInvalid: `--as-lectured` was given with another preset.
     """
     began = time.perf_counter()
-    if as_lectured and preset != "lecture":
+    if manner.as_lectured and preset != "lecture":
         raise SettingsInvalid("--as-lectured goes with --preset lecture only", found=preset)
     settings = load_settings()
     prepare(settings)
@@ -51,9 +82,9 @@ def retrain(
     if preset == "lecture":
         from pipelines.commands.lecture import run_lecture  # noqa: PLC0415 - torch takes seconds
 
-        run_lecture(name_or_toml, files, seed=seed, as_lectured=as_lectured, json=json)
+        run_lecture(name_or_toml, files, seed=seed, as_lectured=manner.as_lectured, json=json)
         return DONE
-    decision = run_flow(settings, name_or_toml, files, preset, seed)
+    decision = run_flow(settings, name_or_toml, files, preset, seed, **manner.words)
     decision["seconds"] = round(time.perf_counter() - began, 1)
     if json:
         print_json(decision)
@@ -61,13 +92,28 @@ def retrain(
         print_decisions(decision)
     else:
         print_decision(decision)
-    return REFUSED if decision.get("refused") else DONE
+    turned_down = manner.dry_run and not let_through(decision)
+    return REFUSED if turned_down or decision.get("refused") else DONE
+
+
+def let_through(outcome: dict[str, Any]) -> bool:
+    """Say whether a dry run's gate would have let a candidate through, of several parts any."""
+    parts = outcome.get("decisions", [outcome])
+    return any(each.get("would") in LET_THROUGH for each in parts)
 
 
 def run_flow(
-    settings: Settings, name: str, csv: list[str], preset: str, seed: int | None
+    settings: Settings,
+    name: str,
+    csv: list[str],
+    preset: str,
+    seed: int | None,
+    **rehearsed: Any,  # noqa: ANN401 - the flow's own keywords
 ) -> dict[str, Any]:
-    """Run the flow in this process, with a bar a candidate on a terminal."""
+    """Run the flow in this process, with a bar a candidate on a terminal.
+
+    `rehearsed` takes the flow's `dry_run` and `until`.
+    """
     find_parts(name)  # a wrong name is told before seconds of imports and a server's start
 
     from forecasting.climate.recipe import SEED, recipe_of  # noqa: PLC0415 - torch takes seconds
@@ -77,7 +123,11 @@ def run_flow(
     recipe = recipe_of(preset)
     with shown(recipe.members, recipe.training.epochs):
         decision: dict[str, Any] = retrain_climate(
-            dataset=resolved(name), csv=csv, preset=preset, seed=SEED if seed is None else seed
+            dataset=resolved(name),
+            csv=csv,
+            preset=preset,
+            seed=SEED if seed is None else seed,
+            **rehearsed,
         )
     return decision | {"home": str(settings.root)}
 

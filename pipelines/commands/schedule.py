@@ -8,13 +8,19 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 from rich.console import Console
 
 from forecasting.errors import GatecastError
+from forecasting.settings import Settings
+from pipelines.catalogue import find_parts
 from pipelines.environment import prepare
+
+if TYPE_CHECKING:
+    from prefect.deployments.runner import RunnerDeployment
 
 #: A Prefect server was ready after 16 to 18 s on two quiet cores.
 SERVER_START_SECONDS = 120.0
@@ -40,6 +46,7 @@ def schedule(
     timezone: str | None = None,
     preset: Literal["default", "quick"] = "default",
     port: int = 4200,
+    when_due: bool = False,
 ) -> None:
     """Retrain stations and corpora on schedule until the process is told to end.
 
@@ -55,6 +62,7 @@ def schedule(
             when left out.
         preset: `default` or `quick`.
         port: port of the server that is started.
+        when_due: retrain stations only where something beside the clock says so (`gatecast due`).
     """
     from forecasting.settings import load_settings  # noqa: PLC0415 - keeps --help quick
 
@@ -73,12 +81,39 @@ def schedule(
             *deployments(stations, cron=cron, timezone=timezone, preset=preset),
             *language_deployments(corpora, cron=language_cron, timezone=timezone, preset=preset),
         ]
+        for deployment in made[: len(stations)] if when_due else ():
+            deployment.parameters = {**deployment.parameters, "when_due": True}
         console = Console(stderr=True)
         for place, deployment in enumerate(made):
             ticks = cron if place < len(stations) else language_cron
             console.print(f"scheduled {deployment.name}: {ticks}", highlight=False)
         console.print(f"Prefect: {address}", highlight=False)
+        for station in stations:
+            owed = catch_up(settings, station, made[stations.index(station)])
+            if owed is not None:
+                console.print(f"caught up once: {owed}", highlight=False)
         serve(*made, pause_on_shutdown=False, print_starting_message=False)
+
+
+def catch_up(settings: Settings, name: str, deployment: "RunnerDeployment") -> str | None:
+    """Ask for one run of the newest interval, where ticks passed while nobody kept the schedule.
+
+    Returns the interval's name, or None where nothing is owed. The name is Prefect's idempotency
+    key as well: two starts at a time ask for the same run.
+    """
+    from prefect.client.orchestration import get_client  # noqa: PLC0415 - prefect takes seconds
+
+    from pipelines.operations.ticks import missed  # noqa: PLC0415 - prefect takes seconds
+
+    told = deployment.parameters
+    now = datetime.now(UTC)
+    interval = missed(settings.root, find_parts(name), told["cron"], told["timezone"], now)
+    if interval is None:
+        return None
+    identity = deployment.apply()
+    with get_client(sync_client=True) as client:
+        client.create_flow_run_from_deployment(identity, idempotency_key=interval.name)  # type: ignore[arg-type]
+    return interval.name
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from forecasting.climate.checks import Limits
 from forecasting.climate.gate import judge
 from forecasting.climate.recipe import RECIPES
 from forecasting.errors import GatecastError
-from pipelines import climate, explaining, fitting, judging
+from pipelines import climate, explaining, fitting, judging, telling
 
 TEMP, WIND = "temperature_2m_mean", "wind_speed_10m_mean"
 
@@ -43,6 +43,9 @@ wind = { variable = "wind_speed_10m_mean", unit = "m/s", stuck_days = 9 }
 
 #: Rows of each station: a train block of more than a year, and the least gate.
 ROWS = 640
+
+#: The flow's steps that are plain functions here.
+STEPS = ("land", "admit", "split", "pool", "judge", "refit", "publish", "promote", "rehearse")
 
 #: A gate that lets everything sound through: what it asks of forecasts is tested elsewhere.
 LENIENT = Limits(significance=1.0, margin=9.0, band_80=1.0, band_95=1.0)
@@ -109,12 +112,12 @@ def without_prefect():
     events, fit = [], Fit()
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(RECIPES, "quick", tiny)
-        for step in ("land", "admit", "split", "pool", "judge", "refit", "publish", "promote"):
+        for step in STEPS:
             patch.setattr(climate, step, getattr(climate, step).fn)
         patch.setattr(climate, "fit", fit)
         patch.setattr(climate, "create_markdown_artifact", lambda **_: None)
         patch.setattr(climate, "create_table_artifact", lambda **_: None)
-        patch.setattr(climate, "emit_event", lambda **told: events.append(told))
+        patch.setattr(telling, "emit_event", lambda **told: events.append(told))
         patch.setattr(judging, "log_plots", lambda *_: None)
         patch.setattr(explaining, "log_candidate", lambda *_: None)
         patch.setattr(judging, "judge", partial(judge, limits=LENIENT))

@@ -54,6 +54,8 @@ def test_the_flow_has_the_name_and_the_defaults_that_people_schedule():
         "csv": (),
         "preset": "default",
         "seed": 1,
+        "dry_run": False,
+        "until": None,
     }
 
 

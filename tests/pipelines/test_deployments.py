@@ -5,8 +5,10 @@ from prefect.client.schemas.objects import ConcurrencyLimitStrategy
 from prefect.utilities.importtools import import_object
 
 from forecasting.errors import CorpusUnknown, DatasetUnknown
-from pipelines import climate, language
-from pipelines.deployments import ScheduleInvalid, deployments, language_deployments
+from pipelines import language
+from pipelines.deployments import deployments, language_deployments
+from pipelines.operations import scheduled
+from pipelines.operations.ticks import ScheduleInvalid
 from pipelines.provenance import ROOT
 from tests.pipelines.several import write_sound
 
@@ -39,15 +41,20 @@ def test_a_station_is_retrained_on_its_own_clock_one_run_at_a_time():
     assert (tick.schedule.cron, tick.schedule.timezone) == ("0 6 * * *", "America/Los_Angeles")
     assert delhi.schedules[0].schedule.timezone == "Asia/Kolkata"
     assert seattle.name == "retrain-seattle"
-    assert seattle.parameters == {"dataset": "seattle", "preset": "quick"}
+    assert seattle.parameters == {
+        "dataset": "seattle",
+        "preset": "quick",
+        "cron": "0 6 * * *",
+        "timezone": "America/Los_Angeles",
+    }
     assert seattle.concurrency_limit == 1
     assert seattle.concurrency_options.collision_strategy == ConcurrencyLimitStrategy.CANCEL_NEW
 
 
 def test_a_runner_in_another_folder_finds_the_flow_by_its_module():
     [deployment] = make_deployments("seattle")
-    assert deployment.entrypoint == "pipelines.climate.retrain_climate"
-    assert import_object(deployment.entrypoint) is climate.retrain_climate
+    assert deployment.entrypoint == "pipelines.operations.scheduled.retrain_on_schedule"
+    assert import_object(deployment.entrypoint) is scheduled.retrain_on_schedule
 
 
 def test_a_time_zone_that_was_asked_for_goes_before_the_stations(tmp_path, declared, monkeypatch):
@@ -90,7 +97,12 @@ def test_a_work_pool_is_offered_the_same_deployments():
         [tick] = entry["schedules"]
         assert tick["timezone"] == deployment.schedules[0].schedule.timezone
         assert tick["active"] is True
-        assert entry["parameters"] == deployment.parameters
+        clock = {"cron": tick["cron"], "timezone": tick["timezone"]}
+        kept = entry["parameters"]
+        assert {name: kept[name] for name in clock.keys() & kept} in ({}, clock)
+        assert kept.keys() == deployment.parameters.keys()
+        for name in kept.keys() - clock.keys():
+            assert kept[name] == deployment.parameters[name]
         assert entry["tags"] == deployment.tags
         assert entry["description"].split()[-1] in deployment.description
         strategy = deployment.concurrency_options.collision_strategy.value
@@ -101,7 +113,11 @@ def test_a_work_pool_is_offered_the_same_deployments():
 def test_every_entrypoint_offered_to_a_work_pool_is_an_installed_flow_wherever_it_starts():
     # By module: a worker's folder holds no source, and a Dask worker imports a task by its module.
     for entry in declared_for_a_work_pool()["deployments"]:
-        wanted = language.train_language if "language" in entry["tags"] else climate.retrain_climate
+        wanted = (
+            language.train_language
+            if "language" in entry["tags"]
+            else scheduled.retrain_on_schedule
+        )
         assert import_object(entry["entrypoint"]) is wanted
 
 

@@ -177,15 +177,16 @@ def test_where_every_station_is_refused_the_flow_is_refused_with_all_reasons(hom
     assert home.exists()
 
 
-def test_a_source_that_is_away_is_asked_once_for_all_that_share_it(home, tmp_path, monkeypatch):
+def test_a_source_that_is_away_is_asked_once_for_all_that_share_it(home, tmp_path):
     toml = write_sound(tmp_path)
     (tmp_path / "sound.csv").unlink()
     asked = []
-    with without_prefect():
+    # Undone before the steps are Prefect's again: undone later, the plain function would stay.
+    with without_prefect(), pytest.MonkeyPatch.context() as patch:
         from pipelines import climate  # noqa: PLC0415 - its step is replaced in here
 
         land = climate.land
-        monkeypatch.setattr(climate, "land", lambda *of: asked.append(of) or land(*of))
+        patch.setattr(climate, "land", lambda *of: asked.append(of) or land(*of))
         refusal = refused(toml)
     assert len(asked) == 1
     assert refusal.found.count("SOURCE_UNAVAILABLE") == 4

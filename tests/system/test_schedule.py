@@ -9,10 +9,14 @@ import sys
 import time
 import urllib.request
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 
 import pytest
 
+from forecasting.stores.intervals import keep_from
+from pipelines.catalogue import find_parts
 from pipelines.commands.schedule import port_free
+from pipelines.operations.ticks import retraining_of
 from tests.system.conftest import unmeasured
 
 pytestmark = pytest.mark.system
@@ -84,7 +88,23 @@ def scheduled_runs(address, deployment):
     return ask(address, "/flow_runs/filter", asked)
 
 
-def test_a_served_cron_gives_scheduled_runs_and_a_run_completes(tmp_path):
+def asked_for(address, deployment):
+    """Return a deployment's runs that no schedule has made."""
+    asked = {
+        "deployments": {"id": {"any_": [deployment["id"]]}},
+    }
+    return [run for run in ask(address, "/flow_runs/filter", asked) if not run["auto_scheduled"]]
+
+
+def trainings():
+    """Ask for the flow runs that trained, whatever came of them."""
+    return {"flows": {"name": {"any_": ["climate-retraining"]}}}
+
+
+def test_a_served_cron_gives_scheduled_runs_and_what_was_missed_is_run_once(tmp_path):
+    parts = find_parts("seattle")
+    long_ago = retraining_of(parts, datetime(2020, 1, 1, tzinfo=UTC))
+    keep_from(tmp_path / "home", long_ago, long_ago.tick)  # years of ticks have been missed
     with scheduled(tmp_path / "home", "--cron", "0 6 * * *") as (address, process):
         made = wait_for(lambda: deployed(address, 2), seconds=120)
         assert set(made) == {"retrain-seattle", "language-schoolmistress"}
@@ -100,18 +120,22 @@ def test_a_served_cron_gives_scheduled_runs_and_a_run_completes(tmp_path):
             "day_or": True,
         }
         assert deployment["concurrency_options"]["collision_strategy"] == "CANCEL_NEW"
-        made = ask(address, f"/deployments/{deployment['id']}/create_flow_run", {})
 
-        def ended():
-            run = ask(address, "/flow_runs/filter", {"flow_runs": {"id": {"any_": [made["id"]]}}})
-            state = run[0]["state_type"]
+        def ended(run):
+            found = ask(address, "/flow_runs/filter", {"flow_runs": {"id": {"any_": [run["id"]]}}})
+            state = found[0]["state_type"]
             return state if state in {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"} else None
 
-        assert wait_for(ended, seconds=180) == "COMPLETED"
+        [owed] = wait_for(lambda: asked_for(address, deployment), seconds=60)
+        assert owed["idempotency_key"].startswith("retraining/seattle/")
+        assert wait_for(lambda: ended(owed), seconds=180) == "COMPLETED"
+        again = ask(address, f"/deployments/{deployment['id']}/create_flow_run", {})
+        assert wait_for(lambda: ended(again), seconds=120) == "COMPLETED"
+        assert len(ask(address, "/flow_runs/filter", trainings())) == 1
         tasks = ask(address, "/task_runs/filter", {"sort": "EXPECTED_START_TIME_ASC"})
         names = {task["name"].split("-")[0] for task in tasks}
         assert names == {
-                "land", "admit", "split", "fit", "judge", "refit", "publish", "promote",
+                "climate", "land", "admit", "split", "fit", "judge", "refit", "publish", "promote",
             }  # fmt: skip
         artifacts = ask(address, "/artifacts/filter", {})
         assert {artifact["key"] for artifact in artifacts} == {

@@ -7,7 +7,7 @@ from forecasting.errors import DatasetUnknown, SettingsInvalid
 from pipelines import climate
 from pipelines.catalogue import SHIPPED, resolved
 from pipelines.commands import lecture
-from pipelines.commands.retrain import print_decision, retrain
+from pipelines.commands.retrain import Manner, let_through, print_decision, retrain
 
 SCORES = {"mean_mae": 1.5, "mae_by_lead": [1.25, 1.75]}
 DECISION = {
@@ -92,7 +92,7 @@ def test_the_lecture_goes_its_own_way(asked, monkeypatch, tmp_path):
         heard.append((name, files, more))
 
     monkeypatch.setattr(lecture, "run_lecture", listen)
-    retrain("delhi", csv=[tmp_path / "a.csv"], preset="lecture", as_lectured=True)
+    retrain("delhi", csv=[tmp_path / "a.csv"], preset="lecture", manner=Manner(as_lectured=True))
     more = {"seed": None, "as_lectured": True, "json": False}
     assert heard == [("delhi", [str(tmp_path / "a.csv")], more)]
     assert not asked
@@ -100,9 +100,26 @@ def test_the_lecture_goes_its_own_way(asked, monkeypatch, tmp_path):
 
 def test_a_leak_that_was_asked_for_without_the_lecture_is_refused(asked):
     with pytest.raises(SettingsInvalid, match="--preset lecture only") as refusal:
-        retrain(preset="quick", as_lectured=True)
+        retrain(preset="quick", manner=Manner(as_lectured=True))
     assert refusal.value.found == "quick"
     assert not asked
+
+
+@pytest.mark.parametrize(("would", "code"), [("promote", 0), ("propose", 0), ("refuse", 1)])
+def test_a_dry_run_ends_as_the_gate_would_have_decided(monkeypatch, asked, would, code):
+    def rehearse(**parameters):
+        asked.append(parameters)
+        return DECISION | {"dry_run": True, "would": would, "version": None, "promoted": False}
+
+    monkeypatch.setattr(climate, "retrain_climate", rehearse)
+    assert retrain("seattle", manner=Manner(dry_run=True), json=True) == code
+    assert asked[0]["dry_run"] is True
+
+
+def test_of_several_parts_one_that_would_pass_is_enough():
+    parts = [{"would": "refuse"}, {"would": "propose"}]
+    assert let_through({"decisions": parts})
+    assert not let_through({"decisions": parts[:1]})
 
 
 def test_a_file_is_named_so_that_another_folder_finds_it(tmp_path, monkeypatch):

@@ -15,7 +15,7 @@ from forecasting.stores.decisions import read_decisions
 from forecasting.stores.published import read_pointer, read_text_card, version_folder
 from forecasting.stores.registry.aliases import CHALLENGER, CHAMPION, alias_of
 from forecasting.stores.registry.versions import connect, resolve
-from pipelines import language, retraining, tracking
+from pipelines import language, retraining, telling, tracking
 from pipelines.commands.compare import diff
 from pipelines.commands.language import print_text_decision
 from pipelines.commands.models import promote, rollback
@@ -36,7 +36,7 @@ from tests.serving.texts import write_version
 def quiet(monkeypatch):
     """Keep Prefect's server out: no artifacts, no events; networks train in this process."""
     monkeypatch.setattr(language, "create_markdown_artifact", lambda **_: None)
-    monkeypatch.setattr(language, "emit_event", lambda **_: None)
+    monkeypatch.setattr(telling, "emit_event", lambda **_: None)
 
     def beside(settings, folder, name, _watch, module):
         assert module == "pipelines.texts.fitting"

@@ -1,0 +1,47 @@
+"""Remember what the last retraining of a model was given, and what the data checks said of it."""
+
+import json
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from data_checks.verdict import Admission
+from forecasting.stores.files import safe_name, write_json
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """The files of a retraining by their SHA-256, and the verdict of the checks on them.
+
+    `code` is the first refusal's; `data_sha256` is None where the files were refused.
+    """
+
+    files_sha256: tuple[str, ...]
+    verdict: str
+    code: str | None
+    data_sha256: str | None
+
+
+def keep(root: Path, model: str, admission: Admission) -> None:
+    """Note a model's newest attempt, durably."""
+    refusals = [reason.code for reason in admission.reasons if reason.effect == "refused"]
+    attempt = Attempt(
+        files_sha256=admission.files_sha256,
+        verdict=admission.verdict,
+        code=refusals[0] if refusals else None,
+        data_sha256=admission.data_sha256,
+    )
+    write_json(attempt_path(root, model), asdict(attempt))
+
+
+def last_attempt(root: Path, model: str) -> Attempt | None:
+    """Return a model's newest attempt; None where there was none, or its note is spoilt."""
+    with suppress(OSError, ValueError, TypeError, KeyError):
+        content = json.loads(attempt_path(root, model).read_bytes())
+        return Attempt(**{**content, "files_sha256": tuple(content["files_sha256"])})
+    return None
+
+
+def attempt_path(root: Path, model: str) -> Path:
+    """Return where a model's newest attempt is noted."""
+    return root / "attempts" / f"{safe_name(model)}.json"

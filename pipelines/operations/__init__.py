@@ -1,0 +1,1 @@
+"""Keep retraining going for a year: schedules, triggers, reaping, retention, copies, notices."""

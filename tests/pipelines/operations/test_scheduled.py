@@ -1,0 +1,117 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from filelock import FileLock
+
+from forecasting.errors import DataRefused
+from pipelines.operations import scheduled
+from pipelines.operations.due import AGE, Due, Reason
+from pipelines.operations.scheduled import moment_of_run, retrain_on_schedule
+
+NOW = datetime(2026, 6, 10, 20, 0, tzinfo=UTC)
+
+
+class Clock:
+    """Prefect's word for the run's scheduled time, and the wall clock of the flow."""
+
+    scheduled_start_time = None
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    monkeypatch.setattr(scheduled, "flow_run", Clock)
+    monkeypatch.setattr(Clock, "scheduled_start_time", None)
+    return Clock
+
+
+@pytest.fixture
+def trained(monkeypatch, own_environment, tmp_path, clock):  # noqa: ARG001 - only set
+    """Let trainings only be counted; the flow around them is the real one."""
+    own_environment["GATECAST_HOME"] = str(tmp_path / "home")
+    calls = []
+
+    def train(**parameters):
+        calls.append(parameters)
+        return {"promoted": True, "version": len(calls)}
+
+    monkeypatch.setattr(scheduled, "retrain_climate", train)
+    return calls
+
+
+def tick(**changes):
+    return retrain_on_schedule.fn("seattle", "quick", "0 6 * * *", **changes)
+
+
+def test_late_runs_of_one_interval_train_once_and_tell_the_same_outcome(trained):
+    first, *late = [tick() for _ in range(4)]
+    assert trained == [{"dataset": "seattle", "preset": "quick"}]
+    assert first["interval"].startswith("retraining/seattle/")
+    assert first["repeated"] is False
+    for each in late:
+        assert each == first | {"repeated": True}
+
+
+@pytest.mark.usefixtures("trained")
+def test_a_person_may_have_it_trained_again():
+    tick()
+    again = tick(again=True)
+    assert (again["version"], again["repeated"]) == (2, False)
+
+
+def test_a_tick_that_meets_a_run_at_work_is_dropped_and_remembers_nothing(trained, tmp_path):
+    (tmp_path / "home" / "locks").mkdir(parents=True)
+    with FileLock(tmp_path / "home" / "locks" / "interval-retraining-seattle.lock"):
+        told = tick()
+    assert "is at work" in told["dropped"]
+    assert trained == []
+    assert tick()["repeated"] is False
+
+
+def test_a_refused_retraining_is_no_outcome_and_is_tried_again(trained, monkeypatch):
+    def refuse(**_):
+        raise DataRefused("the data checks refused seattle")
+
+    real = scheduled.retrain_climate
+    monkeypatch.setattr(scheduled, "retrain_climate", refuse)
+    with pytest.raises(DataRefused):
+        tick()
+    monkeypatch.setattr(scheduled, "retrain_climate", real)
+    assert tick()["repeated"] is False
+    assert len(trained) == 1
+
+
+def test_a_schedule_may_train_only_where_something_beside_the_clock_says_so(trained, monkeypatch):
+    def look(_settings, _name, part, _now):
+        return Due(model=part.model, reasons=(), drift=())
+
+    first = tick(when_due=True)
+    assert [reason["trigger"] for reason in first["due"]] == ["new-data", "no-champion"]
+    monkeypatch.setattr(scheduled, "due", look)
+    told = tick(when_due=True, again=True)
+    assert (told["due"], told["trained"]) == ([], False)
+    assert len(trained) == 1
+    assert tick(again=True)["due"] == []
+    assert len(trained) == 2
+
+
+def test_a_stale_champion_is_told_at_every_interval(trained, monkeypatch):
+    reason = Reason(model="climate-seattle", trigger=AGE, found="99.0 days")
+    monkeypatch.setattr(
+        scheduled, "due", lambda *_: Due(model="climate-seattle", reasons=(reason,), drift=())
+    )
+    heard = []
+    monkeypatch.setattr(scheduled, "tell", lambda *told: heard.append(told))
+    tick()
+    assert heard == [("champion-stale", "climate-seattle", {"found": "99.0 days"})]
+    assert len(trained) == 1
+
+
+def test_a_run_counts_for_now_but_where_our_clock_is_just_behind_the_servers(clock, monkeypatch):
+    def scheduled_at(moment):
+        monkeypatch.setattr(clock, "scheduled_start_time", moment)
+        return moment_of_run(NOW)
+
+    assert moment_of_run(NOW) == NOW
+    assert scheduled_at(NOW + timedelta(seconds=5)) == NOW + timedelta(seconds=5)
+    assert scheduled_at(NOW - timedelta(days=3)) == NOW  # late: counts as one for now
+    assert scheduled_at(NOW + timedelta(days=3)) == NOW  # our clock was set back
