@@ -17,7 +17,7 @@ def security(settings: Settings) -> dict[str, Any]:
     ours = {"tls_client_cert": settings.dask_cert, "tls_client_key": settings.dask_key}
     files = {"tls_ca_file": settings.dask_ca, **ours}
     return {
-        "security": distributed.Security(  # type: ignore[no-untyped-call]
+        "security": distributed.Security(
             require_encryption=True, **{name: str(path) for name, path in files.items()}
         )
     }
