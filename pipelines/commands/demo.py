@@ -178,7 +178,8 @@ def print_places(settings: Settings, decision: dict[str, Any]) -> None:
         programs = programs.relative_to(Path.cwd())
     reports = sorted((settings.root / "reports").glob(f"{STATION}-*.html"))
     print_line("")
-    print_line(f"API:       {programs}/gatecast{home} serve  then open http://127.0.0.1:8000/docs")
+    print_line(f"page, API: {programs}/gatecast{home} serve  then open http://127.0.0.1:8000/")
+    print_line("           and http://127.0.0.1:8000/docs for the interface")
     print_line(
         f"MLflow UI: {programs}/mlflow ui --backend-store-uri {settings.tracking} --port 5000"
     )

@@ -68,6 +68,7 @@ def test_the_three_places_are_named_and_are_there(demos):
     run, (said, _) = demos
     home = run.home
     assert f"gatecast --home {home} serve" in said.out
+    assert "then open http://127.0.0.1:8000/\n" in said.out
     assert "http://127.0.0.1:8000/docs" in said.out
     store = r"MLflow UI: \S*mlflow ui --backend-store-uri sqlite:///(\S+)"
     assert Path(re.search(store, said.out)[1]).is_file()
