@@ -31,7 +31,7 @@ from pipelines.compute import task_runner
 from pipelines.courses import Course, Outcome, Shared, courses, outcome, to_pool
 from pipelines.fitting import FittingFailed, fit_beside
 from pipelines.pooled import Arranged, arrange
-from pipelines.progress import watching
+from pipelines.progress import listener
 from pipelines.sources.landing import require_told_apart, shared_source
 from pipelines.workspace import close_workspace, read_plan
 
@@ -88,7 +88,7 @@ def pool(folders: Sequence[str]) -> Arranged | None:
 @task(task_run_name="fit-{label}{cell}")
 def fit(folder: str, cell: str, label: str = "") -> str:
     """Train one candidate in a process of its own; returns its folder."""
-    watch = watching.get()
+    watch = listener()
     return str(
         fit_beside(
             load_settings(),
@@ -123,7 +123,7 @@ def refit(folder: str, run_id: str) -> str:
     """Train what passed on all rows as well, where the dataset asks; returns the folder."""
     path = Path(folder)
     refitting.refit_candidate(
-        load_settings(), path, judging.read_judgement(path), run_id, watching.get()
+        load_settings(), path, judging.read_judgement(path), run_id, listener()
     )
     return folder
 

@@ -14,7 +14,7 @@ from pipelines import tracking
 from pipelines.climate import source_was_away
 from pipelines.compute import task_runner
 from pipelines.fitting import fit_beside
-from pipelines.progress import watching
+from pipelines.progress import listener
 from pipelines.telling import said_of, tell
 from pipelines.texts import judgement as judgements
 from pipelines.texts import promotion, recording
@@ -64,9 +64,7 @@ def split(corpus: str, data_sha256: str, preset: str, seed: int) -> str:
 def fit(folder: str, network: str) -> str:
     """Train one network in a process of its own; returns its folder."""
     return str(
-        fit_beside(
-            load_settings(), Path(folder), network, watching.get(), "pipelines.texts.fitting"
-        )
+        fit_beside(load_settings(), Path(folder), network, listener(), "pipelines.texts.fitting")
     )
 
 

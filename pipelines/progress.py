@@ -19,6 +19,11 @@ def _nobody(told: dict[str, Any]) -> None:
 watching: ContextVar[Watch] = ContextVar("watching", default=_nobody)
 
 
+def listener() -> Watch:
+    """Return who listens here: a task that is sent elsewhere cannot take the variable along."""
+    return watching.get()
+
+
 @contextmanager
 def shown(members: int, epochs: int) -> Iterator[None]:
     """Draw a bar a candidate while steps report; draws nothing where stderr is no terminal.

@@ -14,6 +14,7 @@ from packaging.requirements import Requirement
 
 from forecasting.errors import GatecastError, TrackingUnavailable
 from forecasting.settings import Settings, load_settings
+from forecasting.stores.locks import held_lock
 from forecasting.stores.published import published_models, read_pointer, verify_manifest
 from forecasting.stores.published import version_folder as folder_of
 from forecasting.stores.registry.store import ensure_store, forbid_pickle
@@ -164,6 +165,19 @@ def _whole_store(settings: Settings) -> str:
     return address
 
 
+def look_at_locks(settings: Settings) -> Iterator[Finding]:
+    """Take a lock and give it back, where a database keeps them; files need no more than a home."""
+    if settings.lock_address is not None:
+        yield _asked("locks", partial(_held_once, settings))
+
+
+def _held_once(settings: Settings) -> str:
+    address, busy = settings.lock_address, "another doctor looks"
+    with held_lock(settings.root, "doctor", address=address, wait=0, busy=busy) as held:
+        held.require()
+    return "PostgreSQL gave one and took it back"
+
+
 def look_at_models(settings: Settings) -> Iterator[Finding]:
     """Verify every byte of every published champion, and read every station's record."""
     for model in published_models(settings.root):
@@ -195,6 +209,7 @@ LOOKS = (
     look_at_home,
     look_at_pickle,
     look_at_tracking,
+    look_at_locks,
     look_at_models,
     look_at_ports,
 )

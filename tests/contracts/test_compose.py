@@ -125,6 +125,12 @@ def test_every_volume_and_secret_that_is_used_is_declared(compose, services):
         assert set(service.get("networks", ())) <= set(compose["networks"])
 
 
+def test_whoever_is_told_of_a_dask_has_the_certificates_for_it(services):
+    for name, service in services.items():
+        if "GATECAST_DASK_CERT" in service.get("environment", {}):
+            assert service["secrets"] == ["dask_ca", "dask_cert", "dask_key"], name
+
+
 def test_every_secret_is_asked_for_in_the_example_and_has_no_value_there(root):
     content = (root / "compose.yaml").read_text()
     asked = set(re.findall(r"\$\{(\w+)", content)) | {"GATECAST_OBSERVE_KEY"}

@@ -6,10 +6,12 @@ from types import SimpleNamespace
 
 import distributed
 import pytest
+from distributed.protocol.pickle import dumps, loads
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from forecasting.errors import SettingsInvalid
 from forecasting.settings import Settings
+from pipelines import climate, language
 from pipelines.compute import task_runner
 from pipelines.fitting import FittingFailed, fit_beside
 from pipelines.spread import SpreadFuture, SpreadTaskRunner
@@ -93,6 +95,13 @@ def test_a_training_that_took_every_worker_down_is_a_refusal_by_name(killed):
     assert told.found == "tls://b:40111"
     with pytest.raises(FittingFailed, match="each worker"):
         killed.result()
+
+
+@pytest.mark.parametrize("step", [climate.fit, language.fit])
+def test_a_training_can_be_sent_to_a_worker(step):
+    sent = loads(dumps(step))
+
+    assert (sent.name, sent.fn.__module__) == (step.name, step.fn.__module__)
 
 
 def test_the_flow_loads_no_dask_where_none_is_asked_for():

@@ -9,6 +9,7 @@ from forecasting.stores.published import publish, write_manifest
 from forecasting.stores.registry.store import PICKLE_SWITCH
 from pipelines.commands import doctor as module
 from pipelines.commands.doctor import doctor
+from tests.postgres import BINARIES, MISSING, cluster, free_port
 
 
 @pytest.fixture
@@ -115,6 +116,26 @@ def test_a_store_with_a_spoilt_page_is_found(settings, findings):
 
 
 @pytest.mark.usefixtures("settings")
+@pytest.mark.skipif(BINARIES is None, reason=MISSING)
+def test_a_database_that_keeps_the_locks_is_asked_for_one(tmp_path, own_environment, findings):
+    own_environment["GATECAST_HOME"] = str(tmp_path)
+    with cluster() as database:
+        own_environment["GATECAST_LOCK_URI"] = database.address()
+        code, _, looked = findings()
+    assert (code, looked["locks"]) == (0, "PostgreSQL gave one and took it back")
+
+
+def test_a_database_of_locks_that_is_away_is_found(
+    tmp_path, own_environment, findings, monkeypatch
+):
+    monkeypatch.setattr("forecasting.stores.postgres.time.sleep", lambda _: None)
+    own_environment["GATECAST_HOME"] = str(tmp_path)
+    own_environment["GATECAST_LOCK_URI"] = f"postgresql://gatecast@127.0.0.1:{free_port()}/none"
+    code, wrong, _ = findings()
+    assert code == 1
+    assert "DatabaseUnavailable" in wrong["locks"]
+
+
 def test_pickle_switched_on_is_found(findings, monkeypatch):
     monkeypatch.setenv(PICKLE_SWITCH, "true")
     code, wrong, _ = findings()
