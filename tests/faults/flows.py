@@ -44,7 +44,7 @@ def flow_trial(point: str) -> Any:
 def tried(bench: Any, wanted: dict[str, Any], point: str) -> Any:
     """Run the flow with a kill, look, run it again without, look again."""
     # Not at the top: the child that trains needs none of it.
-    from tests.faults.trials import Trial, compared, old_or_new  # noqa: PLC0415
+    from tests.faults.trials import Fault, Trial, compared, old_or_new  # noqa: PLC0415
 
     bench.begin()
     code, told = run(bench, f"{point}:kill")
@@ -58,6 +58,8 @@ def tried(bench: Any, wanted: dict[str, Any], point: str) -> Any:
         complaints.append(f"the rerun did not end: {told[-300:]}")
     found = bench.looked(follow=True)
     complaints += [f"after the rerun: {each}" for each in compared(found, wanted)]
+    if complaints:
+        bench.keep(Fault(part="flows", name=point))
     return Trial(part="flows through Prefect", name=point, ended="killed", reached=killed,
                  complaints=complaints)  # fmt: skip
 
