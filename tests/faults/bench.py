@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from tests.faults.trials import Bench, Trial
 FORK = get_context("fork")
 
 #: A piece of work for a worker: a trial at its bench, held against the undisturbed run.
-Job = Callable[[Bench, dict[str, Any]], Trial]
+Job = Callable[[Bench, dict[str, Any]], Trial | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,11 +64,18 @@ def learn(folder: Path, *, counting: Callable[[Path], Attend] | None) -> Learned
     return learned
 
 
-def work_through(folder: Path, jobs: Sequence[Job], workers: int) -> Iterator[Trial]:
-    """Do the jobs in forks of this process, side by side; yields each trial as it ends."""
+def work_through(
+    folder: Path, jobs: Sequence[Job], workers: int, until: float
+) -> Iterator[Trial | None]:
+    """Do the jobs in forks of this process, side by side; yields each trial as it ends.
+
+    A job that is not begun before `until`, on the clock that only grows, gives None.
+    """
     todo, done = FORK.SimpleQueue(), FORK.SimpleQueue()
     children = [
-        FORK.Process(target=_worker, args=(folder / f"worker-{number}", jobs, todo, done))
+        FORK.Process(
+            target=_worker, args=(folder / f"worker-{number}", late(jobs, until), todo, done)
+        )
         for number in range(min(workers, len(jobs)))
     ]
     for number in [*range(len(jobs)), *[None] * len(children)]:
@@ -81,6 +89,18 @@ def work_through(folder: Path, jobs: Sequence[Job], workers: int) -> Iterator[Tr
         for child in children:
             child.terminate()
             child.join()
+
+
+def late(jobs: Sequence[Job], until: float) -> list[Job]:
+    """Return the same jobs, of which none is begun any more after a moment."""
+
+    def limited(job: Job) -> Job:
+        def act(bench: Bench, wanted: dict[str, Any]) -> Trial | None:
+            return job(bench, wanted) if time.monotonic() < until else None
+
+        return act
+
+    return [limited(job) for job in jobs]
 
 
 def _worker(folder: Path, jobs: Sequence[Job], todo: Any, done: Any) -> None:

@@ -71,9 +71,10 @@ def counting(log: Path) -> Callable[[int], None]:
 
 
 def counted(log: Path) -> Counter[str]:
-    """Return how often the first process in the file made each call: strace counts by thread."""
+    """Return how often the busiest thread in the file made each call: strace counts by thread."""
     found = re.findall(r"^(\d+)\s+(\w+)\(", log.read_text(errors="replace"), re.MULTILINE)
-    return Counter(name for pid, name in found if pid == found[0][0])
+    ((busiest, _),) = Counter(pid for pid, _ in found).most_common(1)
+    return Counter(name for pid, name in found if pid == busiest)
 
 
 def kills(found: Counter[str], most: int, rng: random.Random) -> list[Fault]:

@@ -1,12 +1,10 @@
 """Kill PostgreSQL while versions are registered: none that was acknowledged may be missing."""
 
 import json
-import os
 import random
-import signal
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -52,6 +50,11 @@ class Ledger:
         return set(map(int, self.path.read_text().split())) if self.path.exists() else set()
 
 
+def connected(settings: Settings) -> Path:
+    """Return the file that says that the first version was registered."""
+    return settings.root.parent / "connected"
+
+
 def register_on(settings: Settings, files: Path, ledger: Ledger) -> None:
     """Register one version after the other until the database goes away."""
     client = connect(settings)
@@ -67,6 +70,9 @@ def register_on(settings: Settings, files: Path, ledger: Ledger) -> None:
                 registration=Registration(description="# One of many", tags={}),
             )
         ledger.add(version)
+        # MLflow opens the database once more in the first registration.
+        if not connected(settings).exists():
+            connected(settings).touch()
 
 
 def looked(settings: Settings, newest: int) -> dict[str, Any]:
@@ -114,38 +120,41 @@ def killed_once(
 ) -> Trial:
     """Kill the server in the middle of registrations; start it again; compare."""
     number, life = turn
-    folder = settings.root.parent
-    before = ledger.read()
-    moments: dict[str, float] = {}
+    folder, before = settings.root.parent, ledger.read()
+    connected(settings).unlink(missing_ok=True)
 
-    def attend(pid: int) -> None:
-        killer = os.fork()
-        if killer == 0:
-            with suppress(BaseException):
-                time.sleep(life + 0.5)
-                # Not by `Popen`: it takes what is not its child for ended.
-                os.kill(server.server.pid, signal.SIGKILL)
-            os._exit(0)
-        moments["killer"], moments["begun"] = killer, time.monotonic()
-        del pid
+    over = threading.Event()
 
-    ended = forked(lambda: register_on(settings, folder, ledger), folder / "log", attend=attend)
-    took = time.monotonic() - moments["begun"] - life - 0.5
-    os.waitpid(int(moments["killer"]), 0)
-    server.kill()
+    def kill() -> None:
+        while not connected(settings).exists() and not over.is_set():
+            time.sleep(0.02)
+        over.wait(life)
+        server.kill()
+
+    killer = threading.Thread(target=kill, daemon=True)
+    ended = forked(
+        lambda: register_on(settings, folder, ledger),
+        folder / "log",
+        attend=lambda _: killer.start(),  # not before the fork
+    )
+    over.set()
+    killer.join()
+    known = connected(settings)
+    took = time.time() - known.stat().st_mtime - life if known.exists() else 0.0
     server.start()
-    complaints = refusals(ended, took)
-    acknowledged = ledger.read()
-    found = forked(lambda: looked(settings, len(acknowledged - before) + 2), folder / "log")
-    if found.answer is None:
-        complaints.append(f"the store cannot be read: {found.refused or found.broke}")
-    else:
-        missing = sorted(acknowledged - set(found.answer["versions"]))
-        complaints += [f"acknowledged and gone: {missing}"] * bool(missing)
-        complaints += found.answer["broken"]
-    registered = len(acknowledged - before)
-    return Trial(part=PART, name=f"{number}: after {life:.2f} s, {registered} registered",
+    new = len(ledger.read() - before)
+    complaints = refusals(ended, took) + gone(settings, ledger, new)
+    return Trial(part=PART, name=f"{number}: after {life:.2f} s, {new} registered",
                  ended=ended.refused or "broke", reached=True, complaints=complaints)  # fmt: skip
+
+
+def gone(settings: Settings, ledger: Ledger, new: int) -> list[str]:
+    """Complain of acknowledged versions that are not there, or not whole."""
+    found = forked(lambda: looked(settings, new + 2), settings.root.parent / "log")
+    if found.answer is None:
+        return [f"the store cannot be read: {found.refused or found.broke}"]
+    missing = sorted(ledger.read() - set(found.answer["versions"]))
+    return [f"acknowledged and gone: {missing}"] * bool(missing) + found.answer["broken"]
 
 
 def refusals(ended: Ended, took: float) -> list[str]:

@@ -22,6 +22,7 @@ class Run:
         extent: how many trials of each part.
         workers: trials side by side.
         report: takes every trial.
+        until: when no trial of a retraining is begun any more, on the clock that only grows.
         rng: draws the sample.
     """
 
@@ -29,6 +30,7 @@ class Run:
     extent: Any
     workers: int
     report: Report
+    until: float
     rng: random.Random
 
     def do(self, parts: Sequence[str]) -> None:
@@ -44,7 +46,7 @@ class Run:
         if {"points", "calls", "errors", "disks", "flows"} & set(wanted):
             learned = learn(self.folder, counting=calls.counting if traced else None)
             jobs = self.jobs(wanted, learned)
-            done = work_through(self.folder, jobs, self.workers)
+            done = work_through(self.folder, jobs, self.workers, self.until)
             self.report.watch(done, len(jobs), "retrainings")
         self.races(wanted)
 

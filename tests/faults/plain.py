@@ -6,6 +6,7 @@ the same steps in the same order. Trainings run here as well instead of in child
 kill takes everything, as a power cut does. Runs through Prefect are in `tests.faults.flows`.
 """
 
+import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout, suppress
 from dataclasses import dataclass, replace
@@ -95,3 +96,8 @@ def load(modules: list[str]) -> None:
             import_module(name)
     # Which package a module is of takes MLflow most of a second to find out, and it remembers.
     requirements_utils._init_packages_to_modules_map()
+
+
+if __name__ == "__main__":
+    make_plain()
+    retrain(sys.argv[1])

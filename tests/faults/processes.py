@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+from tests.faults.flows import PATIENT
+
 PATIENCE = 180.0
 
 
@@ -89,9 +91,21 @@ class Worker:
     def __exit__(self, *_: object) -> None:
         self.kill()
 
+    def first(self) -> None:
+        """Retrain once without Prefect, so that there is something to serve.
+
+        Raises:
+            RuntimeError: it failed.
+        """
+        environment = {**os.environ, "GATECAST_HOME": str(self.home)}
+        command = [sys.executable, "-m", "tests.faults.plain", self.dataset]
+        done = subprocess.run(command, capture_output=True, env=environment, check=False)
+        if done.returncode:
+            raise RuntimeError(done.stderr.decode()[-2000:])
+
     def once(self, *, seed: int) -> None:
         """Retrain once and note how it ended."""
-        environment = {**os.environ, "GATECAST_HOME": str(self.home)}
+        environment = {**os.environ, **PATIENT, "GATECAST_HOME": str(self.home)}
         with (self.home.parent / "worker.log").open("ab") as log:
             self.child = subprocess.Popen(
                 [sys.executable, "-m", "tests.faults.flows", self.dataset, str(seed)],

@@ -23,9 +23,10 @@ class Report:
     log: Path
     begun: float = field(default_factory=time.monotonic)
     trials: list[Trial] = field(default_factory=list)
+    late: int = 0
     skipped: dict[str, str] = field(default_factory=dict)
 
-    def watch(self, trials: Iterable[Trial], total: int, part: str) -> None:
+    def watch(self, trials: Iterable[Trial | None], total: int, part: str) -> None:
         """Take trials in; a bar on a terminal, a line for each that lost something anywhere."""
         console = Console(stderr=True)
         columns = (
@@ -38,6 +39,9 @@ class Report:
         with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
             bar = progress.add_task(part, total=total, lost=0)
             for trial in trials:
+                if trial is None:
+                    self.late += 1
+                    continue
                 self.trials.append(trial)
                 with self.log.open("a") as file:
                     file.write(json.dumps(asdict(trial)) + "\n")
@@ -78,6 +82,7 @@ class Report:
             "seconds": round(time.monotonic() - self.begun, 1),
             "points": self.points,
             "lost": self.lost,
+            "late": self.late,
             "parts": self.by_part(),
             "skipped": self.skipped,
             "trials": [asdict(trial) for trial in self.trials],
@@ -92,6 +97,8 @@ class Report:
                 f"{part}: {found['points']} points, {found['lost']} lost,"
                 f" {found['not_reached']} not reached ({ended})\n"
             )
+        if self.late:
+            sys.stdout.write(f"{self.late} trials left out: the time was over\n")
         for part, why in self.skipped.items():
             sys.stdout.write(f"{part}: skipped, {why}\n")
         seconds = time.monotonic() - self.begun

@@ -64,7 +64,7 @@ def soaked(asked: argparse.Namespace, folder: Path) -> dict[str, Any]:
     over = threading.Event()
     with ExitStack() as stack:
         worker = stack.enter_context(Worker(dataset=start.dataset, home=start.home))
-        worker.once(seed=1)
+        worker.first()
         replicas = [
             stack.enter_context(Replica(home=start.home, log=folder / f"replica-{number}.log"))
             for number in range(REPLICAS)
