@@ -1,6 +1,6 @@
 """The verb `survey`: one global model, a backtest and a forecast for every station of a dataset."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
@@ -27,7 +27,7 @@ Count = Annotated[int, Parameter(validator=Number(gte=1))]
 def survey(
     name_or_toml: str,
     *,
-    preset: str = "quick",
+    preset: Literal["default", "quick"] = "quick",
     seed: int = 1,
     windows: Annotated[int, Parameter(validator=Number(gte=4))] = WINDOWS,
     workers: Count = 1,
@@ -46,15 +46,14 @@ def survey(
     """
     parts = find_parts(name_or_toml)
     settings = load_settings()
-    from forecasting.climate.recipe import recipe_of  # noqa: PLC0415 - torch takes seconds
-    from pipelines.survey.folder import Survey  # noqa: PLC0415 - as above
+    from pipelines.survey.folder import Survey  # noqa: PLC0415 - torch takes seconds
     from pipelines.survey.run import run_survey  # noqa: PLC0415 - as above
     from pipelines.survey.scatter import scattering  # noqa: PLC0415 - as above
 
     asked = Survey(
         home=settings.root,
         name=parts[0].name,
-        preset=recipe_of(preset).name,
+        preset=preset,
         cell=CELL,
         seed=seed,
         windows=windows,

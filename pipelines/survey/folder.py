@@ -1,6 +1,7 @@
 """Lay out a survey's folder: what is asked, and of each station its declaration and its share."""
 
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,6 +13,9 @@ from forecasting.climate.windows import WindowSpec
 from forecasting.errors import DatasetInvalid
 from forecasting.settings import Settings
 from forecasting.stores.files import safe_name, write_bytes, write_json
+
+#: Where a training that was killed is resumed from.
+CHECKPOINTS = "checkpoints"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,10 +85,21 @@ def open_survey(survey: Survey, parts: Sequence[Dataset]) -> list[str]:
             expected="a source for each station",
             found=f"one file with a column {parts[0].station_column}",
         )
+    _drop_results(survey)
     for part in parts:
         write_bytes(survey.of_station("parts", part.place.name), part.model_dump_json().encode())
     write_json(survey.folder / "survey.json", {**asdict(survey), "home": str(survey.home)})
     return [part.place.name for part in parts]
+
+
+def _drop_results(survey: Survey) -> None:
+    """Drop what an earlier survey left: a station that is refused now must not keep its forecast.
+
+    Checkpoints stay: they are named by the windows that they were trained on.
+    """
+    for path in survey.folder.glob("*"):
+        if path.is_dir() and path.name != CHECKPOINTS:
+            shutil.rmtree(path)
 
 
 def part_of(survey: Survey, station: str) -> Dataset:

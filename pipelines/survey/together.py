@@ -18,7 +18,7 @@ from forecasting.errors import SeriesTooShort
 from forecasting.stores.files import write_json
 from forecasting.training.loop import Fit, train
 from forecasting.training.machine import one_thread
-from pipelines.survey.folder import Survey, keep_share, part_of, share_of, window_of
+from pipelines.survey.folder import CHECKPOINTS, Survey, keep_share, part_of, share_of, window_of
 from pipelines.survey.windows import digest_of, read_parts, windows_folder
 
 STANDARDS = "standards.json"
@@ -70,7 +70,7 @@ def train_members(survey: Survey) -> list[Fit]:
         fits.append(_train(survey, seed, parts))
     write_json(survey.folder / STANDARDS, [asdict(standards[fold]) for fold in sorted(standards)])
     shutil.rmtree(windows_folder(survey.folder), ignore_errors=True)
-    shutil.rmtree(survey.folder / "checkpoints", ignore_errors=True)
+    shutil.rmtree(survey.folder / CHECKPOINTS, ignore_errors=True)
     return fits
 
 
@@ -81,7 +81,7 @@ def _train(survey: Survey, seed: int, parts: dict[str, Part]) -> Fit:
     fit = train(
         task,
         replace(recipe_of(survey.preset).training, seed=seed),
-        checkpoints=survey.folder / "checkpoints" / f"{seed}-{digest_of(task.train, task.stop)}",
+        checkpoints=survey.folder / CHECKPOINTS / f"{seed}-{digest_of(task.train, task.stop)}",
     )
     write_shared(task, seed, survey.weights)
     return fit

@@ -88,6 +88,14 @@ def test_every_member_gets_what_was_asked_for(drawn):
         assert {(len(part.train), len(part.stop)) for part in parts.values()} == {(20, 5)}
 
 
+def test_a_station_beyond_the_budget_brings_its_numbers_and_no_window(make_part, drawn):
+    parts = dict(draw(make_part("oslo"), Budget(train=0, stop=0)))
+
+    assert parts[1000].numbers == drawn["oslo"][1000].numbers
+    assert parts[1000].train.features.shape == (0, *drawn["oslo"][1000].train.features.shape[1:])
+    assert len(joined({"a": parts[1000].train, "b": drawn["oslo"][1000].train})) == 20
+
+
 def test_a_draw_is_the_same_again_bit_by_bit(make_part, drawn):
     again = dict(draw(make_part("lima"), Budget(train=20, stop=5)))
 

@@ -106,6 +106,20 @@ def test_no_row_of_another_station_is_read(surveyed):
         aside.rename(hidden)
 
 
+def test_a_survey_begins_without_what_an_earlier_one_left(declared, tmp_path):
+    asked = ask(tmp_path)
+    left = [asked.folder / "windows" / "gone.npz", asked.forecasts / "station=gone" / "x.parquet"]
+    kept = asked.folder / "checkpoints" / "1000-abc" / "epoch-3"
+    for path in (*left, kept):
+        path.parent.mkdir(parents=True)
+        path.touch()
+
+    open_survey(asked, find_parts(str(declared)))
+
+    assert not any(path.exists() for path in left)
+    assert kept.exists()
+
+
 def test_several_targets_are_no_survey(declared, tmp_path):
     toml = declared.parent / "two.toml"
     target = 'target = "temperature_2m_mean"'
