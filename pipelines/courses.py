@@ -9,6 +9,7 @@ from typing import Any, Protocol, Self
 from data_checks.declaration import Dataset
 from forecasting.errors import GatecastError
 from forecasting.settings import Settings
+from forecasting.stores.fencing import Fence
 from pipelines.recording import parent_run
 from pipelines.workspace import only_run
 
@@ -31,6 +32,7 @@ class Course:
         stack: holds the run open.
         run: the MLflow run.
         alone: whether it is the flow's only course, whose refusal is the flow's own.
+        fence: the number under which its station is retrained.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Course:
     stack: ExitStack
     run: str
     alone: bool
+    fence: Fence
     folder: str = ""
     decision: dict[str, Any] | None = None
     error: GatecastError | None = field(default=None)
@@ -79,16 +82,26 @@ def courses(
         AlreadyRunning: another process is retraining one of the stations.
     """
     with ExitStack() as whole:
-        for station in sorted({part.place.name for part in parts.values()}):
-            whole.enter_context(only_run(settings, station))
+        fences = {
+            station: whole.enter_context(only_run(settings, station))
+            for station in sorted({part.place.name for part in parts.values()})
+        }
         begun: list[Course] = []
         for name, part in parts.items():
             stack = whole.enter_context(ExitStack())
             run = stack.enter_context(
                 parent_run(settings, part.place.name, preset, seed, part.further_target)
             )
+            fence = fences[part.place.name]
             begun.append(
-                Course(name=name, dataset=part, stack=stack, run=run, alone=len(parts) == 1)
+                Course(
+                    name=name,
+                    dataset=part,
+                    stack=stack,
+                    run=run,
+                    alone=len(parts) == 1,
+                    fence=fence,
+                )
             )
         yield begun
 

@@ -16,6 +16,7 @@ from forecasting.climate.recipe import Fitting, recipe_of
 from forecasting.climate.windows import Blocks, WindowSpec
 from forecasting.errors import AlreadyRunning
 from forecasting.settings import Settings
+from forecasting.stores.fencing import Fence, take
 from forecasting.stores.files import safe_name, write_json
 from forecasting.stores.stations import climate_model
 
@@ -96,8 +97,8 @@ def close_workspace(folder: Path) -> None:
 
 
 @contextmanager
-def only_run(settings: Settings, station: str) -> Iterator[None]:
-    """Let one retraining of a station run at a time.
+def only_run(settings: Settings, station: str) -> Iterator[Fence]:
+    """Let one retraining of a station run at a time; gives the number under which it works.
 
     Raises:
         AlreadyRunning: another process is retraining the station.
@@ -113,6 +114,6 @@ def only_run(settings: Settings, station: str) -> Iterator[None]:
         ) from error
     # Outside the `try`: a time-out of the work itself is no other run.
     try:
-        yield
+        yield take(settings.root, station)
     finally:
         lock.release()

@@ -8,8 +8,8 @@ from prefect.utilities.importtools import import_object
 
 from forecasting.errors import CorpusUnknown, DatasetUnknown
 from pipelines import language
-from pipelines.deployments import deployments, language_deployments
-from pipelines.operations import scheduled
+from pipelines.deployments import deployments, language_deployments, upkeep_deployments
+from pipelines.operations import scheduled, upkeep
 from pipelines.operations.ticks import ScheduleInvalid
 from pipelines.provenance import ROOT
 from tests.pipelines.several import write_sound
@@ -92,6 +92,7 @@ def test_a_work_pool_is_offered_the_same_deployments():
     served = [
         *make_deployments("seattle", "delhi", preset="default"),
         *make_language_deployments("schoolmistress", preset="default"),
+        *upkeep_deployments(),
     ]
     assert set(offered) == {deployment.name for deployment in served}
     for deployment in served:
@@ -100,7 +101,7 @@ def test_a_work_pool_is_offered_the_same_deployments():
         assert tick["timezone"] == deployment.schedules[0].schedule.timezone
         assert tick["active"] is True
         clock = {"cron": tick["cron"], "timezone": tick["timezone"]}
-        kept = entry["parameters"]
+        kept = entry.get("parameters", {})
         assert {name: kept[name] for name in clock.keys() & kept} in ({}, clock)
         assert kept.keys() == deployment.parameters.keys()
         for name in kept.keys() - clock.keys():
@@ -117,7 +118,8 @@ def test_every_entrypoint_offered_to_a_work_pool_is_a_flow(monkeypatch):
     for entry in declared_for_a_work_pool()["deployments"]:
         path, _, name = entry["entrypoint"].partition(":")
         assert Path(path).is_file()
-        module = language if "language" in entry["tags"] else scheduled
+        modules = {"language": language, "upkeep": upkeep}
+        module = modules.get(entry["tags"][0], scheduled)
         assert isinstance(getattr(module, name), Flow)
         assert Path(module.__file__).samefile(path)
 

@@ -96,6 +96,14 @@ def asked_for(address, deployment):
     return [run for run in ask(address, "/flow_runs/filter", asked) if not run["auto_scheduled"]]
 
 
+def finished(flow):
+    """Ask for a flow's runs that came to a good end."""
+    return {
+        "flows": {"name": {"any_": [flow]}},
+        "flow_runs": {"state": {"type": {"any_": ["COMPLETED"]}}},
+    }
+
+
 def trainings():
     """Ask for the flow runs that trained, whatever came of them."""
     return {"flows": {"name": {"any_": ["climate-retraining"]}}}
@@ -106,8 +114,8 @@ def test_a_served_cron_gives_scheduled_runs_and_what_was_missed_is_run_once(tmp_
     long_ago = retraining_of(parts, datetime(2020, 1, 1, tzinfo=UTC))
     keep_from(tmp_path / "home", long_ago, long_ago.tick)  # years of ticks have been missed
     with scheduled(tmp_path / "home", "--cron", "0 6 * * *") as (address, process):
-        made = wait_for(lambda: deployed(address, 2), seconds=120)
-        assert set(made) == {"retrain-seattle", "language-schoolmistress"}
+        made = wait_for(lambda: deployed(address, 4), seconds=120)
+        assert set(made) == {"retrain-seattle", "language-schoolmistress", "reaper", "pruner"}
         for each in made.values():
             runs = wait_for(lambda each=each: scheduled_runs(address, each), seconds=60)
             assert all(run["state_type"] == "SCHEDULED" for run in runs)
@@ -143,5 +151,6 @@ def test_a_served_cron_gives_scheduled_runs_and_what_was_missed_is_run_once(tmp_
             "leaderboard-seattle",
             "decision-seattle",
         }
+        wait_for(lambda: ask(address, "/flow_runs/filter", finished("reaper")), seconds=150)
     assert process.returncode is not None
     assert port_free(int(address.split(":")[2].split("/")[0]))
