@@ -156,6 +156,18 @@ def _sweep(root: Path, now: float) -> None:
             claim.remove()
 
 
+def carried_here(setting: str) -> bool:
+    """Say whether a process of this machine was started with a setting (`NAME=value`).
+
+    So a process is known whose imports still go on, and which has written no record.
+    """
+    for environment in PROCESSES.glob("[0-9]*/environ"):
+        with suppress(OSError):
+            if setting.encode() in environment.read_bytes().split(b"\0"):
+                return True
+    return False
+
+
 def _beat(path: Path, ended: threading.Event) -> None:
     while not ended.wait(HEARTBEAT):
         with suppress(OSError):

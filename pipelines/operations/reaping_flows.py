@@ -21,7 +21,7 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from prefect.states import Crashed
 
-from forecasting.stores.liveness import claims
+from forecasting.stores.liveness import carried_here, claims
 from pipelines.operations.reaping import Reaped
 
 #: The flows whose runs are ours to close.
@@ -36,7 +36,10 @@ UNCLAIMED = timedelta(minutes=1)
 #: The same for one that a work pool has to bring up a machine or an image for.
 POOLED = timedelta(minutes=15)
 
-#: What ends the idempotency key of a run that takes a dead one's place.
+#: The variable in which Prefect's runner tells a process which run it is to execute.
+CARRIED = "PREFECT__FLOW_RUN_ID"
+
+#: What begins the idempotency key of a run that takes a dead one's place.
 RETRY = "retry-of-"
 
 #: At most so many runs are looked at in one go.
@@ -95,7 +98,9 @@ def dead_runs(client: SyncPrefectClient, root: Path, now: datetime) -> list[Verd
         if claim is not None:
             if claim.is_dead(now.timestamp()):
                 dead.append(Verdict(run=run, why=f"process {claim.process.pid} is gone"))
-        elif now - _since(run, now) > (POOLED if run.work_pool_name else UNCLAIMED):
+        elif now - _since(run, now) > (POOLED if run.work_pool_name else UNCLAIMED) and not (
+            carried_here(f"{CARRIED}={run.id}")
+        ):
             dead.append(Verdict(run=run, why="no process of ours stands behind it"))
     return dead
 

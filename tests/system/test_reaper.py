@@ -12,11 +12,11 @@ import pytest
 from prefect import flow
 from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
-from prefect.states import Completed, Running
+from prefect.states import Completed, Pending, Running
 
 from forecasting.stores.liveness import claimed
 from pipelines.operations.reaping import Reaped
-from pipelines.operations.reaping_flows import RETRY, UNCLAIMED, reap_flows
+from pipelines.operations.reaping_flows import CARRIED, RETRY, UNCLAIMED, reap_flows
 from tests.system.conftest import unmeasured
 
 #: A process that opens a flow run of ours as the engine does, stands behind it where it is told
@@ -106,6 +106,19 @@ def test_a_flow_killed_before_its_first_word_is_closed_within_two_heartbeats_and
     assert state(server, lost) == "CRASHED"
 
 
+def test_a_run_whose_process_is_still_starting_is_given_its_time(server, tmp_path):
+    run = server.create_flow_run(deployed, state=Pending())
+    environment = {**unmeasured(), CARRIED: str(run.id)}
+    starting = subprocess.Popen([sys.executable, "-c", "input()"], stdin=-1, env=environment)
+    later = datetime.now(UTC) + UNCLAIMED + timedelta(seconds=30)
+    try:
+        assert str(run.id) not in reap(tmp_path, now=later).flow_runs
+    finally:
+        starting.communicate()
+    assert str(run.id) in reap(tmp_path, now=later).flow_runs
+    assert state(server, run.id) == "CRASHED"
+
+
 @flow(name="climate-retraining")
 def deployed():
     """Stand for the flow, where a deployment is wanted."""
@@ -143,7 +156,7 @@ def start_training(home, shared_prefect):
     )  # fmt: skip
 
 
-def wait_until(what, process, seconds=240):
+def wait_until(what, process, seconds=600):
     deadline = time.monotonic() + seconds
     while not what():
         assert process.poll() is None, process.stderr.read()
@@ -152,6 +165,7 @@ def wait_until(what, process, seconds=240):
 
 
 @pytest.mark.faults
+@pytest.mark.timeout(1200)
 def test_a_real_retraining_that_is_killed_is_closed_everywhere_and_the_next_one_finishes(
     server, shared_prefect, tmp_path
 ):
@@ -173,12 +187,13 @@ def test_a_real_retraining_that_is_killed_is_closed_everywhere_and_the_next_one_
     assert len(said[0]["tracking_runs"]) == 1
     assert said[1]["flow_runs"] == said[1]["tracking_runs"] == []
     second = start_training(home, shared_prefect)
-    out, err = second.communicate(timeout=280)
+    out, err = second.communicate(timeout=600)
     assert second.returncode == 0, err
     assert json.loads(out)["model"] == "climate-seattle"
 
 
 @pytest.mark.faults
+@pytest.mark.timeout(1800)
 def test_a_worker_believed_dead_that_comes_back_cannot_publish(shared_prefect, tmp_path):
     home = tmp_path / "home"
     stopped = start_training(home, shared_prefect)
@@ -196,7 +211,7 @@ def test_a_worker_believed_dead_that_comes_back_cannot_publish(shared_prefect, t
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         os.killpg(stopped.pid, signal.SIGCONT)
-        out, err = stopped.communicate(timeout=280)
+        out, err = stopped.communicate(timeout=600)
     finally:
         if stopped.poll() is None:
             os.killpg(stopped.pid, signal.SIGKILL)

@@ -1,0 +1,77 @@
+"""A worker is stopped, believed dead, overtaken, and comes back: it is refused at the promotion."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from forecasting.stores.registry.aliases import Move, alias_of, promote, read_log
+from forecasting.stores.registry.versions import connect
+from pipelines.workspace import only_run
+
+MODEL = "climate-oslo"
+
+WORKER = """
+import sys
+from pathlib import Path
+from forecasting.errors import GatecastError
+from forecasting.settings import Settings
+from forecasting.stores.registry.aliases import Move, promote
+from forecasting.stores.registry.versions import connect
+from pipelines.workspace import only_run
+
+settings = Settings(home=Path(sys.argv[1]))
+client = connect(settings)
+with only_run(settings, "oslo") as fence:
+    print("working", flush=True)
+    input()
+    move = Move(model="climate-oslo", version=int(sys.argv[2]), judged_against=None,
+                who="the first", why="", fence=fence)
+    try:
+        promote(client, settings, move)
+    except GatecastError as error:
+        print(error.code, flush=True)
+"""
+
+
+@pytest.fixture
+def stopped(known, version):
+    """A worker that has begun a retraining, and is stopped before it promotes its version."""
+    first = version()
+    worker = subprocess.Popen(
+        [sys.executable, "-c", WORKER, str(known.settings.root), str(first.version)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert worker.stdout.readline() == "working\n"
+    os.kill(worker.pid, signal.SIGSTOP)
+    yield worker
+    worker.kill()
+    worker.communicate()
+
+
+@pytest.mark.timeout(600)
+def test_a_worker_believed_dead_that_comes_back_is_fenced(known, version, stopped):
+    settings, client = known.settings, connect(known.settings)
+    second = version().version
+    # The lock that it holds is lost, as on a share whose server has forgotten it.
+    (settings.root / "locks" / "retrain-oslo.lock").unlink()
+    with only_run(settings, "oslo") as fence:
+        move = Move(
+            model=MODEL, version=second, judged_against=None, who="the second", why="", fence=fence
+        )
+        promote(client, settings, move)
+    os.kill(stopped.pid, signal.SIGCONT)
+    said, _ = stopped.communicate("go on\n", timeout=120)
+    assert said == "FENCED\n"
+    assert alias_of(client, MODEL, "champion") == second
+    assert [entry["who"] for entry in read_log(settings.root)] == ["the second"]
+
+
+@pytest.mark.timeout(600)
+def test_a_worker_that_was_only_slow_promotes(known, stopped):
+    os.kill(stopped.pid, signal.SIGCONT)
+    said, _ = stopped.communicate("go on\n", timeout=120)
+    assert said == ""
+    assert alias_of(connect(known.settings), MODEL, "champion") == 1
