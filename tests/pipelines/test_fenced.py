@@ -4,11 +4,14 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
+from forecasting.stores.fencing import TAG, Fenced, take
 from forecasting.stores.registry.aliases import Move, alias_of, promote, read_log
-from forecasting.stores.registry.versions import connect
+from forecasting.stores.registry.versions import connect, resolve
+from pipelines.promotion import decide, publish_candidate
 from pipelines.workspace import only_run
 
 MODEL = "climate-oslo"
@@ -18,6 +21,7 @@ import sys
 from pathlib import Path
 from forecasting.errors import GatecastError
 from forecasting.settings import Settings
+from forecasting.stores.fencing import TAG, Fenced, take
 from forecasting.stores.registry.aliases import Move, promote
 from forecasting.stores.registry.versions import connect
 from pipelines.workspace import only_run
@@ -75,3 +79,49 @@ def test_a_worker_that_was_only_slow_promotes(known, stopped):
     said, _ = stopped.communicate("go on\n", timeout=120)
     assert said == ""
     assert alias_of(connect(known.settings), MODEL, "champion") == 1
+
+
+@pytest.fixture
+def client(settings):
+    return connect(settings)
+
+
+def test_a_retraining_that_was_overtaken_is_refused_at_the_promotion(work, candidate, client):
+    judgement, version = candidate(wrong_by=0.5)
+    fence = take(work.settings.root, "oslo")
+    later = take(work.settings.root, "oslo")
+    with pytest.raises(Fenced, match="later retraining of oslo"):
+        decide(work.settings, work.folder, judgement, version, fence)
+    assert alias_of(client, MODEL, "champion") is None
+    assert decide(work.settings, work.folder, judgement, version, later).promoted
+
+
+def test_one_that_the_gate_refused_does_not_become_challenger_either(work, candidate, client):
+    judgement, version = candidate(wrong_by=0.5)
+    refused = replace(judgement, verdict=replace(judgement.verdict, promoted=False))
+    fence = take(work.settings.root, "oslo")
+    take(work.settings.root, "oslo")
+    with pytest.raises(Fenced):
+        decide(work.settings, work.folder, refused, version, fence)
+    assert alias_of(client, MODEL, "challenger") is None
+
+
+def test_a_version_says_under_which_number_its_retraining_worked(work, candidate, client):
+    judgement, _ = candidate(wrong_by=0.5)
+    fence = take(work.settings.root, "oslo")
+    with_fence = publish_candidate(
+        work.settings, work.folder, judgement, judgement.runs["gru"], fence
+    )
+    assert resolve(client, f"{MODEL}/{with_fence}").tags[TAG] == "1"
+
+
+def test_a_later_move_of_an_older_retrainings_version_is_fenced(work, candidate, client):
+    judgement, version = candidate(wrong_by=0.5)
+    take(work.settings.root, "oslo")
+    decide(work.settings, work.folder, judgement, version, take(work.settings.root, "oslo"))
+    _, other = candidate(wrong_by=0.2)
+    move = Move(model=MODEL, version=other, judged_against=version, who="ola", why="", token=1)
+    with pytest.raises(Fenced, match="has been promoted"):
+        promote(client, work.settings, move)
+    promote(client, work.settings, replace(move, token=2))
+    assert alias_of(client, MODEL, "champion") == other

@@ -6,52 +6,19 @@ from mlflow.exceptions import MlflowException
 
 from forecasting.climate.gate import judge
 from forecasting.errors import ManifestMismatch, ModelOutputInvalid, NoChampion
-from forecasting.stores.fencing import TAG, Fenced, take
-from forecasting.stores.published import GRAPH, read_pointer, verify_manifest, version_folder
-from forecasting.stores.registry.aliases import ChampionMoved, Move, alias_of, promote, read_log
+from forecasting.stores.published import read_pointer, verify_manifest, version_folder
+from forecasting.stores.registry.aliases import ChampionMoved, alias_of, read_log
 from forecasting.stores.registry.versions import connect, resolve
-from pipelines import promotion, tracking
-from pipelines.judging import Judgement, judge_against_champion, trial_of
-from pipelines.promotion import decide, publish_candidate, roll_back, wanted
+from pipelines import promotion
+from pipelines.promotion import decide, roll_back, wanted
 from pipelines.soundness import smoke_test
 
 MODEL = "climate-oslo"
 
 
-COUNTS = {"stacked_origins": 300, "calibrated_origins": 150}
-
-
 @pytest.fixture
 def client(settings):
     return connect(settings)
-
-
-@pytest.fixture
-def candidate(work, make, client):
-    """Register a hand-made graph as the flow would; returns its judgement and its version."""
-
-    def register(*, wrong_by=0.0, cell="gru", spoiled=None, blindly=False):
-        path = work.put(cell, make.graph(wrong_by=wrong_by, spoiled=spoiled))
-        champion, verdict = judge_against_champion(
-            work.settings, trial_of(work.settings, work.plan), MODEL, path / GRAPH
-        )
-        if blindly:
-            verdict = replace(verdict, promoted=True)
-        experiment = tracking.experiment_of(client, work.settings, MODEL)
-        run = client.create_run(experiment).info.run_id
-        judgement = Judgement(
-            cell=cell,
-            verdict=verdict,
-            blend={"columns": [], "near": [], "far": []} | COUNTS,
-            losses={cell: 0.1},
-            leaderboard={cell: verdict.evidence.candidate},
-            runs={cell: run},
-            parameters=12,
-            champion=champion,
-        )
-        return judgement, publish_candidate(work.settings, work.folder, judgement, run)
-
-    return register
 
 
 @pytest.fixture
@@ -287,44 +254,3 @@ def test_a_graph_of_another_shape_than_its_card_fails_its_smoke_test(make, write
     card = make.card(levels=(0.1, 0.5, 0.9))
     with pytest.raises(ModelOutputInvalid):
         smoke_test(write_files(make.graph(), card=card))
-
-
-def test_a_retraining_that_was_overtaken_is_refused_at_the_promotion(work, candidate, client):
-    judgement, version = candidate(wrong_by=0.5)
-    fence = take(work.settings.root, "oslo")
-    later = take(work.settings.root, "oslo")
-    with pytest.raises(Fenced, match="later retraining of oslo"):
-        decide(work.settings, work.folder, judgement, version, fence)
-    assert alias_of(client, MODEL, "champion") is None
-    assert decide(work.settings, work.folder, judgement, version, later).promoted
-
-
-def test_one_that_the_gate_refused_does_not_become_challenger_either(work, candidate, client):
-    judgement, version = candidate(wrong_by=0.5)
-    refused = replace(judgement, verdict=replace(judgement.verdict, promoted=False))
-    fence = take(work.settings.root, "oslo")
-    take(work.settings.root, "oslo")
-    with pytest.raises(Fenced):
-        decide(work.settings, work.folder, refused, version, fence)
-    assert alias_of(client, MODEL, "challenger") is None
-
-
-def test_a_version_says_under_which_number_its_retraining_worked(work, candidate, client):
-    judgement, _ = candidate(wrong_by=0.5)
-    fence = take(work.settings.root, "oslo")
-    with_fence = publish_candidate(
-        work.settings, work.folder, judgement, judgement.runs["gru"], fence
-    )
-    assert resolve(client, f"{MODEL}/{with_fence}").tags[TAG] == "1"
-
-
-def test_a_later_move_of_an_older_retrainings_version_is_fenced(work, candidate, client):
-    judgement, version = candidate(wrong_by=0.5)
-    take(work.settings.root, "oslo")
-    decide(work.settings, work.folder, judgement, version, take(work.settings.root, "oslo"))
-    _, other = candidate(wrong_by=0.2)
-    move = Move(model=MODEL, version=other, judged_against=version, who="ola", why="", token=1)
-    with pytest.raises(Fenced, match="has been promoted"):
-        promote(client, work.settings, move)
-    promote(client, work.settings, replace(move, token=2))
-    assert alias_of(client, MODEL, "champion") == other

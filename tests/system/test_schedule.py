@@ -162,12 +162,17 @@ def hear_of_what_goes_wrong(address, folder):
         assert len(json.loads(removed.stdout)["removed"]) == 4
 
 
+def insist(address, path, content):
+    """Ask until a busy server has time for it."""
+    return wait_for(lambda: ask(address, path, content), seconds=60)
+
+
 def crash_a_run(address):
     """Close a run of ours as the reaper does."""
-    flow = ask(address, "/flows/", {"name": "climate-retraining"})
-    run = ask(address, "/flow_runs/", {"flow_id": flow["id"], "name": "crashed"})
+    flow = insist(address, "/flows/", {"name": "climate-retraining"})
+    run = insist(address, "/flow_runs/", {"flow_id": flow["id"], "name": "crashed"})
     crashed = {"state": {"type": "CRASHED", "name": "Crashed"}, "force": True}
-    ask(address, f"/flow_runs/{run['id']}/set_state", crashed)
+    insist(address, f"/flow_runs/{run['id']}/set_state", crashed)
 
 
 def finished(flow):
@@ -218,7 +223,7 @@ def test_a_served_cron_gives_scheduled_runs_and_what_was_missed_is_run_once(tmp_
         [owed] = wait_for(lambda: asked_for(address, deployment), seconds=60)
         assert owed["idempotency_key"].startswith("retraining/seattle/")
         assert wait_for(lambda: ended(owed), seconds=180) == "COMPLETED"
-        again = ask(address, f"/deployments/{deployment['id']}/create_flow_run", {})
+        again = insist(address, f"/deployments/{deployment['id']}/create_flow_run", {})
         assert wait_for(lambda: ended(again), seconds=120) == "COMPLETED"
         runs = ask(address, "/flow_runs/filter", trainings())
         assert [run["state_type"] for run in runs if run["name"] != "crashed"] == ["COMPLETED"]
