@@ -53,6 +53,11 @@ keys.command("serving.key_commands:rotate", name="rotate", help="A new one; the 
 keys.command("serving.key_commands:revoke", name="revoke", help="Let one end.")
 app.command("serving.commands:serve", name="serve", help="The HTTP API.")
 app.command("pipelines.commands.schedule:schedule", name="schedule", help="Retrain on schedule.")
+app.command("pipelines.commands.upkeep:reap", name="reap", help="Close what died.")
+app.command("pipelines.commands.upkeep:prune", name="prune", help="Remove what is old.")
+app.command("pipelines.commands.backup:backup", name="backup", help="Copy the home, whole.")
+app.command("pipelines.commands.backup:restore", name="restore", help="Put a backup back.")
+app.command("pipelines.commands.notify:notify", name="notify", help="Tell a webhook.")
 app.command("pipelines.commands.doctor:doctor", name="doctor", help="Say what is wrong here.")
 app.command("pipelines.commands.demo:demo", name="demo", help="The whole path, in two minutes.")
 

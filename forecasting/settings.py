@@ -62,6 +62,8 @@ class Settings(BaseSettings):
     champion_days: float = Field(
         90.0, gt=0, description="age in days at which a champion that nobody judged again is stale"
     )
+    keep_versions: int = Field(10, ge=1, description="newest versions of a model that are kept")
+    keep_days: float = Field(90.0, gt=0, description="age in days below which nothing is pruned")
     two_pairs_of_eyes: bool = Field(
         default=False, description="the gate only proposes, and a person's approval promotes"
     )

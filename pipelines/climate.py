@@ -7,13 +7,16 @@ from typing import Any
 from prefect import State, Task, flow, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.client.schemas import TaskRun
+from prefect.runtime import flow_run
 
 from forecasting.climate.pooling import GLOBAL
 from forecasting.climate.recipe import SEED, recipe_of
 from forecasting.errors import GatecastError, SourceUnavailable
 from forecasting.faults import reach
 from forecasting.settings import load_settings
+from forecasting.stores.fencing import Fence
 from forecasting.stores.files import storage_errors
+from forecasting.stores.liveness import claimed
 from pipelines import (
     admitting,
     attempts,
@@ -129,18 +132,19 @@ def refit(folder: str, run_id: str) -> str:
 
 
 @task
-def publish(folder: str, run_id: str) -> int | None:
+def publish(folder: str, run_id: str, fence: Fence) -> int | None:
     """Register the chosen candidate where the rule says so; returns its version."""
-    path = Path(folder)
-    return promotion.publish_candidate(load_settings(), path, judging.read_judgement(path), run_id)
+    settings, path = load_settings(), Path(folder)
+    fence.require_newest(settings.root)
+    return promotion.publish_candidate(settings, path, judging.read_judgement(path), run_id, fence)
 
 
 @task
-def promote(folder: str, version: int | None, run_id: str) -> dict[str, Any]:
+def promote(folder: str, version: int | None, run_id: str, fence: Fence) -> dict[str, Any]:
     """Promote the version if it has earned it, or propose it; returns the decision."""
     settings, path = load_settings(), Path(folder)
     judgement = judging.read_judgement(path)
-    decision = promotion.decide(settings, path, judgement, version)
+    decision = promotion.decide(settings, path, judgement, version, fence)
     reach("decide.promoted")
     recording.log_decision(settings, run_id, decision)
     reach("decide.logged")
@@ -184,23 +188,24 @@ def retrain_climate(
     Returns the decision; of several stations or targets `decisions`, `refused` and `promoted`.
     """
     settings, recipe = load_settings(), recipe_of(preset)
-    parts = part_names(dataset)
-    require_told_apart(list(parts.values()), csv)
-    with storage_errors("the retraining"), courses(settings, parts, preset, seed) as under_way:
-        begin(under_way, csv, preset, seed, until)
-        going = [course for course in under_way if course.goes_on]
-        trainings, folders = pooled(going, recipe.cells)
-        for course in going:
-            trainings[course.name] += trained(course, recipe.cells)
-        for course in going:
-            with course:
-                decide(course, trainings[course.name], dry_run=dry_run)
-        for folder in folders:
-            close_workspace(folder)
-        for course in under_way:
-            if course.error is not None:
-                telling.tell("part-refused", course.dataset.model, course.refusal())
-        return outcome(under_way)
+    with claimed(settings.root, flow_run.id), storage_errors("the retraining"):
+        parts = part_names(dataset)
+        require_told_apart(list(parts.values()), csv)
+        with courses(settings, parts, preset, seed) as under_way:
+            begin(under_way, csv, preset, seed, until)
+            going = [course for course in under_way if course.goes_on]
+            trainings, folders = pooled(going, recipe.cells)
+            for course in going:
+                trainings[course.name] += trained(course, recipe.cells)
+            for course in going:
+                with course:
+                    decide(course, trainings[course.name], dry_run=dry_run)
+            for folder in folders:
+                close_workspace(folder)
+            for course in under_way:
+                if course.error is not None:
+                    telling.tell("part-refused", course.dataset.model, course.refusal())
+            return outcome(under_way)
 
 
 def begin(
@@ -263,9 +268,9 @@ def decide(course: Course, trainings: Sequence[Outcome], *, dry_run: bool = Fals
     if dry_run:
         course.decision = rehearse(folder, run)
     else:
-        version = publish(folder, run)
-        course.lock.require()
-        course.decision = promote(folder, version, run)
+        version = publish(folder, run, course.turn.fence)
+        course.turn.lock.require()
+        course.decision = promote(folder, version, run, course.turn.fence)
     close_workspace(Path(folder))
     course.stack.close()
 

@@ -9,9 +9,8 @@ from typing import Any, Protocol, Self
 from data_checks.declaration import Dataset
 from forecasting.errors import GatecastError
 from forecasting.settings import Settings
-from forecasting.stores.locks import Held
 from pipelines.recording import parent_run
-from pipelines.workspace import only_run
+from pipelines.workspace import Turn, only_run
 
 
 class EveryPartFailed(GatecastError):
@@ -32,7 +31,7 @@ class Course:
         stack: holds the run open.
         run: the MLflow run.
         alone: whether it is the flow's only course, whose refusal is the flow's own.
-        lock: the station's, to be asked for before anything is published.
+        turn: the station's, to be asked for before anything is published.
     """
 
     name: str
@@ -40,7 +39,7 @@ class Course:
     stack: ExitStack
     run: str
     alone: bool
-    lock: Held
+    turn: Turn
     folder: str = ""
     decision: dict[str, Any] | None = None
     error: GatecastError | None = field(default=None)
@@ -82,7 +81,7 @@ def courses(
         AlreadyRunning: another process is retraining one of the stations.
     """
     with ExitStack() as whole:
-        locks = {
+        turns = {
             station: whole.enter_context(only_run(settings, station))
             for station in sorted({part.place.name for part in parts.values()})
         }
@@ -92,9 +91,16 @@ def courses(
             run = stack.enter_context(
                 parent_run(settings, part.place.name, preset, seed, part.further_target)
             )
-            lock, alone = locks[part.place.name], len(parts) == 1
+            turn = turns[part.place.name]
             begun.append(
-                Course(name=name, dataset=part, stack=stack, run=run, alone=alone, lock=lock)
+                Course(
+                    name=name,
+                    dataset=part,
+                    stack=stack,
+                    run=run,
+                    alone=len(parts) == 1,
+                    turn=turn,
+                )
             )
         yield begun
 

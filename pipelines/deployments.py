@@ -11,7 +11,14 @@ from pipelines.catalogue import find_parts, resolved
 from pipelines.language import train_language
 from pipelines.operations.scheduled import retrain_on_schedule
 from pipelines.operations.ticks import schedule_of, subject_of
+from pipelines.operations.upkeep import prune, reap
 from pipelines.texts.catalogue import find_corpus
+
+#: When the home is kept in order: a dead run is closed within two heartbeats and a minute.
+UPKEEP = (
+    (reap, "reaper", "* * * * *", "Close the runs of dead processes"),
+    (prune, "pruner", "20 2 * * *", "Remove what is old by the policy"),
+)
 
 
 def deployments(
@@ -47,6 +54,24 @@ def deployments(
             description=f"Scheduled retraining of {dataset.title or dataset.name}",
             tags=["climate", *stations],
             # A tick that finds the last run unfinished is dropped, not queued behind it.
+            concurrency_limit=ConcurrencyLimitConfig(
+                limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW
+            ),
+            entrypoint_type=EntrypointType.MODULE_PATH,
+        )
+        made.append(cast("RunnerDeployment", deployment))  # no event loop runs here
+    return made
+
+
+def upkeep_deployments() -> list[RunnerDeployment]:
+    """Return the deployments that keep the home in order: the reaper, and the nightly pruning."""
+    made = []
+    for kept, name, cron, description in UPKEEP:
+        deployment = kept.to_deployment(
+            name=name,
+            description=description,
+            schedule=schedule_of(cron, "UTC"),
+            tags=["upkeep"],
             concurrency_limit=ConcurrencyLimitConfig(
                 limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW
             ),

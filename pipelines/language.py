@@ -5,11 +5,14 @@ from typing import Any
 
 from prefect import flow, task, unmapped
 from prefect.artifacts import create_markdown_artifact
+from prefect.runtime import flow_run
 
 from data_checks.text_admissions import save_text
 from data_checks.texts import admit_text
 from forecasting.language.recipe import SEED
 from forecasting.settings import load_settings
+from forecasting.stores.fencing import Fence
+from forecasting.stores.liveness import claimed
 from pipelines import tracking
 from pipelines.climate import source_was_away
 from pipelines.compute import task_runner
@@ -79,19 +82,19 @@ def judge(folder: str, run_id: str) -> str:
 
 
 @task
-def publish(folder: str, run_id: str) -> int | None:
+def publish(folder: str, run_id: str, fence: Fence) -> int | None:
     """Register the model where the rule says so; returns its version."""
-    path = Path(folder)
-    judgement = judgements.read_judgement(path)
-    return promotion.publish_text(load_settings(), path, judgement, run_id)
+    settings, path = load_settings(), Path(folder)
+    fence.require_newest(settings.root)
+    return promotion.publish_text(settings, path, judgements.read_judgement(path), run_id, fence)
 
 
 @task
-def promote(folder: str, version: int | None, run_id: str) -> dict[str, Any]:
+def promote(folder: str, version: int | None, run_id: str, fence: Fence) -> dict[str, Any]:
     """Promote the version if it has earned it, or propose it; returns the decision."""
     settings, path = load_settings(), Path(folder)
     judgement = judgements.read_judgement(path)
-    decision = promotion.decide_text(settings, path, judgement, version)
+    decision = promotion.decide_text(settings, path, judgement, version, fence)
     recording.log_text_decision(settings, run_id, decision)
     recording.keep_text_decision(settings, run_id, decision)
     create_markdown_artifact(
@@ -119,7 +122,8 @@ def train_language(
     model = f"language-{find_corpus(corpus).name}"
     params = {"preset": preset, "seed": seed, "corpus": corpus}
     with (
-        only_run(settings, model) as lock,
+        claimed(settings.root, flow_run.id),
+        only_run(settings, model) as turn,
         tracking.recorded_run(settings, model, f"train {model} {preset}", params) as run,
     ):
         file = land(corpus, text)
@@ -129,9 +133,9 @@ def train_language(
         for trained in fit.map(unmapped(folder), networks):
             trained.result()  # every network is needed: the first refusal is the run's
         judge(folder, run)
-        lock.require()
-        version = publish(folder, run)
-        lock.require()
-        decision = promote(folder, version, run)
+        turn.lock.require()
+        version = publish(folder, run, turn.fence)
+        turn.lock.require()
+        decision = promote(folder, version, run, turn.fence)
         close_workspace(Path(folder))
     return decision

@@ -2,6 +2,7 @@
 
 from mlflow import MlflowClient
 
+from forecasting.stores.fencing import TAG, Fence
 from forecasting.stores.registry.versions import store_errors
 
 PROMOTED, PROPOSED, REFUSED = "promoted", "proposed", "refused"
@@ -38,6 +39,17 @@ def outcome_tags(outcome: str, champion: int | None) -> dict[str, str]:
         REVIEW: outcome,
         AGAINST: NOBODY if champion is None else str(champion),
     }
+
+
+def tag_fence(client: MlflowClient, model: str, version: int, fence: Fence | None) -> None:
+    """Write on a version under which number its retraining worked."""
+    if fence is not None:
+        set_version_tags(client, model, version, {TAG: str(fence.token)})
+
+
+def token_of(tags: dict[str, str]) -> int | None:
+    """Return the number of a version's retraining; None of one older than such numbers."""
+    return int(tags[TAG]) if tags.get(TAG, "").isdigit() else None
 
 
 def set_version_tags(client: MlflowClient, model: str, version: int, tags: dict[str, str]) -> None:

@@ -17,6 +17,7 @@ from forecasting.climate.gate import Verdict
 from forecasting.climate.recipe import recipe_of
 from forecasting.climate.refit import RefitVerdict
 from forecasting.settings import Settings
+from forecasting.stores.fencing import Fence
 from forecasting.stores.published import GRAPH, WEIGHTS, ModelCard, Pointer
 from forecasting.stores.registry.aliases import (
     ChampionMoved,
@@ -35,7 +36,7 @@ from forecasting.stores.registry.versions import (
 from pipelines.describing import registration_of, verdict_tags, with_refit
 from pipelines.inputs import climate_inputs, log_inputs
 from pipelines.judging import Judgement, judge_against_champion, trial_of
-from pipelines.outcomes import outcome_of, outcome_tags, proposal, set_version_tags
+from pipelines.outcomes import outcome_of, outcome_tags, proposal, set_version_tags, tag_fence
 from pipelines.provenance import flat, read_environment
 from pipelines.refitting import promoted_files, read_refit
 from pipelines.soundness import smoke_test
@@ -80,7 +81,11 @@ def wanted(verdict: Verdict) -> bool:
 
 
 def publish_candidate(
-    settings: Settings, folder: Path, judgement: Judgement, parent: str
+    settings: Settings,
+    folder: Path,
+    judgement: Judgement,
+    parent: str,
+    fence: Fence | None = None,
 ) -> int | None:
     """Register the chosen candidate where the rule says so; returns its version or None.
 
@@ -92,6 +97,7 @@ def publish_candidate(
     log_inputs(connect(settings), parent, climate_inputs(folder, plan, judgement.cell))
     card = card_of(settings, plan, judgement, parent)
     judged = _register(settings, folder / judgement.cell, plan, judgement, card, refit)
+    tag_fence(connect(settings), plan.model, judged, fence)
     if refit is None or not refit.accepted:
         return judged
     series = load_admitted(settings.root, plan.data_sha256)
@@ -102,7 +108,9 @@ def publish_candidate(
         trained_through=series.end.date().isoformat(),
     )
     files = promoted_files(folder, judgement)
-    return _register(settings, files, plan, judgement, card, refit)
+    version = _register(settings, files, plan, judgement, card, refit)
+    tag_fence(connect(settings), plan.model, version, fence)
+    return version
 
 
 def _register(
@@ -149,8 +157,18 @@ def card_of(settings: Settings, plan: Plan, judgement: Judgement, run_id: str) -
     )
 
 
-def decide(settings: Settings, folder: Path, judgement: Judgement, version: int | None) -> Decision:
-    """Promote or propose a registered candidate, judged anew where the champion moved meanwhile."""
+def decide(
+    settings: Settings,
+    folder: Path,
+    judgement: Judgement,
+    version: int | None,
+    fence: Fence | None = None,
+) -> Decision:
+    """Promote or propose a registered candidate, judged anew where the champion moved meanwhile.
+
+    Raises:
+        Fenced: a later retraining of the station has begun.
+    """
     plan, refit = read_plan(folder), read_refit(folder)
     if version is None:
         return Decision(model=plan.model, version=None, promoted=False, verdict=judgement.verdict)
@@ -160,7 +178,7 @@ def decide(settings: Settings, folder: Path, judgement: Judgement, version: int 
         if not verdict.promoted:
             break
         try:
-            move = _move(plan.model, version, champion, _why(verdict, refit))
+            move = replace(_move(plan.model, version, champion, _why(verdict, refit)), fence=fence)
             promoted = settle(client, settings, move, smoke_test)
         except ChampionMoved:
             graph = folder / judgement.cell / GRAPH
@@ -172,6 +190,8 @@ def decide(settings: Settings, folder: Path, judgement: Judgement, version: int 
     if verdict.promoted:
         verdict = _outrun(verdict)
     version = _judged(client, plan.model, version)
+    if fence is not None:
+        fence.require_newest(settings.root)
     set_challenger(client, plan.model, version)
     return Decision(
         model=plan.model,

@@ -16,7 +16,7 @@ from forecasting.stores.registry.descriptions import storable
 from forecasting.stores.registry.proposals import withdraw_challenger
 from forecasting.stores.registry.versions import Version, resolve, store_errors
 from pipelines import tracking
-from pipelines.outcomes import AGAINST, NOBODY, REVIEW, set_version_tags
+from pipelines.outcomes import AGAINST, NOBODY, REVIEW, set_version_tags, token_of
 from pipelines.recording import logged_verdict
 from pipelines.reviewers import in_markdown
 from pipelines.soundness import require_own_model, smoke_test
@@ -101,6 +101,7 @@ def approve(settings: Settings, client: MlflowClient, version: Version, review: 
         IsChampion, IsRejected: there is nothing to approve.
         VerdictMissing, GateRefused: the gate has not let it through.
         ChampionMoved: it was judged against another champion than the present one.
+        Fenced: a later retraining than its own has been promoted.
         ManifestMismatch, ModelInvalid, ModelOutputInvalid, PromotionRefused: its files will not do.
     """
     verdict = _open_verdict(client, version)
@@ -112,6 +113,7 @@ def approve(settings: Settings, client: MlflowClient, version: Version, review: 
         judged_against=_judged_against(version, verdict),
         who=review.who,
         why=why,
+        token=token_of(version.tags),
     )
 
     def check(files: Path) -> None:

@@ -12,12 +12,16 @@ from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
 from forecasting.settings import Settings
+from forecasting.stores.liveness import Process
 from forecasting.stores.registry.store import artifact_root
 from forecasting.stores.registry.versions import connect, store_errors
 from pipelines.provenance import code_version, lock_sha256
 
 #: MLflow takes so many at once.
 BATCH = {"metrics": 1000, "params": 100}
+
+#: The tag that says which process writes a run: gone with it, the run is closed by the reaper.
+PROCESS = "gatecast.process"
 
 #: Longest parameter value that the store takes.
 PARAM_LENGTH = 6000
@@ -47,6 +51,7 @@ def start_run(
 ) -> str:
     """Open a run, under a parent where one is named; returns its id."""
     tags = {"mlflow.source.name": "gatecast", "mlflow.source.type": "JOB", **environment()}
+    tags[PROCESS] = Process.own().name
     if parent is not None:
         tags["mlflow.parentRunId"] = parent
     with store_errors():

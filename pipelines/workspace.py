@@ -14,6 +14,7 @@ from forecasting.climate.recipe import Fitting, recipe_of
 from forecasting.climate.windows import Blocks, WindowSpec
 from forecasting.faults import reach
 from forecasting.settings import Settings
+from forecasting.stores.fencing import Fence, take
 from forecasting.stores.files import safe_name, write_json
 from forecasting.stores.locks import Held, held_lock
 from forecasting.stores.stations import climate_model
@@ -97,13 +98,22 @@ def close_workspace(folder: Path) -> None:
     reach("close.removed")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Turn:
+    """A retraining's turn: the lock that it holds, and the number under which it works."""
+
+    lock: Held
+    fence: Fence
+
+
 @contextmanager
-def only_run(settings: Settings, station: str) -> Iterator[Held]:
+def only_run(settings: Settings, station: str) -> Iterator[Turn]:
     """Let one retraining of a station run at a time, on whichever machine.
 
     Raises:
         AlreadyRunning: another process is retraining the station.
     """
     name, busy = f"retrain-{safe_name(station)}", f"station {station} is being retrained"
-    with held_lock(settings.root, name, address=settings.lock_address, wait=0, busy=busy) as held:
-        yield held
+    address = settings.lock_address
+    with held_lock(settings.root, name, address=address, wait=0, busy=busy) as lock:
+        yield Turn(lock=lock, fence=take(settings.root, station, address))

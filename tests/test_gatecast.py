@@ -85,7 +85,7 @@ def registered(app):
 
 def test_every_verb_is_an_import_string_of_something_that_can_be_called():
     verbs = set(registered(gatecast.app))
-    assert len(verbs) == 26
+    assert len(verbs) == 33
     for verb in verbs:
         module, _, name = verb.partition(":")
         assert callable(getattr(importlib.import_module(module), name)), verb

@@ -181,8 +181,8 @@ def _same_season(training: ClimateSeries, recent: ClimateSeries) -> NDArray[np.b
 
 def _days_of_year(series: ClimateSeries) -> NDArray[np.int64]:
     labels = series.seconds.astype("datetime64[s]").astype("datetime64[D]")
-    days: NDArray[np.int64] = (labels - labels.astype("datetime64[Y]")).astype(np.int64) + 1
-    return days
+    days = labels - labels.astype("datetime64[Y]")
+    return np.asarray(days.astype(np.int64) + 1)
 
 
 def _known(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,17 +1,15 @@
 """Remember what came of each scheduled interval, so that an interval is worked once."""
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from filelock import FileLock
-
-from forecasting.errors import AlreadyRunning
 from forecasting.stores.files import safe_name, write_json
+from forecasting.stores.locks import held_lock
 
 #: How a record is named after the moment at which its interval begins, in UTC.
 STAMP: Final = "%Y%m%dT%H%M%SZ"
@@ -55,7 +53,12 @@ class Worked:
 
 
 def once(
-    root: Path, interval: Interval, work: Callable[[], dict[str, Any]], *, again: bool = False
+    root: Path,
+    interval: Interval,
+    work: Callable[[], dict[str, Any]],
+    *,
+    address: str | None = None,
+    again: bool = False,
 ) -> Worked:
     """Work an interval unless that was done, and keep the outcome durably.
 
@@ -65,12 +68,15 @@ def once(
         root: the home folder.
         interval: what is owed.
         work: does it; returns its outcome as JSON.
+        address: the PostgreSQL database that keeps the locks; files do where it is None.
         again: work it although there is an outcome, which is then replaced.
 
     Raises:
         AlreadyRunning: another process works an interval of the same kind and key.
     """
-    with _working(root, interval):
+    interval.folder(root)  # refuses a name that may not become part of a path
+    name, busy = f"interval-{interval.kind}-{interval.key}", f"{interval.kind} of {interval.key}"
+    with held_lock(root, name, address=address, wait=0, busy=f"{busy} is at work"):
         kept = None if again else outcome_of(root, interval)
         if kept is not None:
             return Worked(outcome=kept, repeated=True)
@@ -100,23 +106,3 @@ def kept_since(root: Path, interval: Interval) -> datetime | None:
 def keep_from(root: Path, interval: Interval, moment: datetime) -> None:
     """Note that the interval's schedule is kept from a moment on: no tick before it was missed."""
     write_json(interval.folder(root) / SINCE, {"since": moment.astimezone(UTC).isoformat()})
-
-
-@contextmanager
-def _working(root: Path, interval: Interval) -> Iterator[None]:
-    interval.folder(root)  # refuses a name that may not become part of a path
-    path = root / "locks" / f"interval-{interval.kind}-{interval.key}.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path, timeout=0)
-    try:
-        lock.acquire()
-    except TimeoutError as error:
-        raise AlreadyRunning(
-            f"{interval.kind} of {interval.key} is at work",
-            expected="one run at a time",
-            found="another process",
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()

@@ -1,5 +1,7 @@
 """The verbs `models …`: look at versions, run the gate again, go back to the champion before."""
 
+import getpass
+import os
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
@@ -112,10 +114,19 @@ def rollback(name: str, *, json: bool = False) -> None:
 
         model = name if name.startswith("climate-") else climate_model(name)
         pointer = roll_back(settings, model, why)
+    _tell_rollback(model, pointer.version)
     if json:
         print_json(asdict(pointer))
     else:
         print_line(f"{model}: version {pointer.version} is champion again")
+
+
+def _tell_rollback(model: str, version: int) -> None:
+    """Let the automations of a Prefect server hear of it, where one is named."""
+    if os.environ.get("PREFECT_API_URL"):
+        from pipelines.telling import tell  # noqa: PLC0415 - prefect takes seconds
+
+        tell("rolled-back", model, {"version": version, "who": getpass.getuser()})
 
 
 def _gate_again(model: str) -> Any:  # noqa: ANN401 - a function of either tenant

@@ -71,7 +71,11 @@ def schedule(
     with prefect_server(port) as address:
         from prefect import serve  # noqa: PLC0415 - reads the server's address on import
 
-        from pipelines.deployments import deployments, language_deployments  # noqa: PLC0415
+        from pipelines.deployments import (  # noqa: PLC0415
+            deployments,
+            language_deployments,
+            upkeep_deployments,
+        )
         from pipelines.texts.catalogue import is_corpus  # noqa: PLC0415 - prefect takes seconds
 
         wanted = names or USUAL
@@ -83,6 +87,7 @@ def schedule(
         ]
         for deployment in made[: len(stations)] if when_due else ():
             deployment.parameters = {**deployment.parameters, "when_due": True}
+        upkeep = upkeep_deployments()
         console = Console(stderr=True)
         for place, deployment in enumerate(made):
             ticks = cron if place < len(stations) else language_cron
@@ -92,7 +97,7 @@ def schedule(
             owed = catch_up(settings, station, made[stations.index(station)])
             if owed is not None:
                 console.print(f"caught up once: {owed}", highlight=False)
-        serve(*made, pause_on_shutdown=False, print_starting_message=False)
+        serve(*made, *upkeep, pause_on_shutdown=False, print_starting_message=False)
 
 
 def catch_up(settings: Settings, name: str, deployment: "RunnerDeployment") -> str | None:

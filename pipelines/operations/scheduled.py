@@ -7,12 +7,13 @@ from typing import Any
 from prefect import flow
 from prefect.runtime import flow_run
 
-from forecasting.errors import AlreadyRunning
+from forecasting.errors import AlreadyRunning, SourceUnavailable
 from forecasting.settings import load_settings
 from forecasting.stores.intervals import once
+from forecasting.stores.liveness import claimed
 from pipelines.catalogue import find_parts, part_names
 from pipelines.climate import retrain_climate
-from pipelines.operations.due import AGE, due
+from pipelines.operations.due import AGE, Reason, due
 from pipelines.operations.ticks import latest_tick, retraining_of
 from pipelines.telling import tell
 
@@ -49,12 +50,14 @@ def retrain_on_schedule(
     interval = retraining_of(parts, latest_tick(cron, zone, moment_of_run(datetime.now(UTC))))
     told = {"interval": interval.name, "repeated": False}
     try:
-        worked = once(
-            settings.root,
-            interval,
-            lambda: retrain_or_say_why_not(dataset, preset, when_due=when_due),
-            again=again,
-        )
+        with claimed(settings.root, flow_run.id):
+            worked = once(
+                settings.root,
+                interval,
+                lambda: retrain_or_say_why_not(dataset, preset, when_due=when_due),
+                again=again,
+                address=settings.lock_address,
+            )
     except AlreadyRunning as error:
         return told | {"dropped": str(error)}
     return worked.outcome | told | {"repeated": worked.repeated}
@@ -62,17 +65,29 @@ def retrain_on_schedule(
 
 def retrain_or_say_why_not(dataset: str, preset: str, *, when_due: bool) -> dict[str, Any]:
     """Look whether a retraining is due, tell of a stale champion, and train where it is to be."""
-    settings, now = load_settings(), datetime.now(UTC)
-    found = [due(settings, name, part, now) for name, part in part_names(dataset).items()]
-    reasons = [reason for each in found for reason in each.reasons]
+    reasons = reasons_of(dataset)
+    if reasons is None:
+        # Landing is tried again by the flow's own step, and what cannot be told is trained.
+        outcome: dict[str, Any] = retrain_climate(dataset=dataset, preset=preset)
+        return outcome | {"due": None}
     for reason in reasons:
         if reason.trigger == AGE:
             tell("champion-stale", reason.model, {"found": reason.found})
     told = {"due": [asdict(reason) for reason in reasons]}
     if when_due and not reasons:
         return told | {"trained": False}
-    outcome: dict[str, Any] = retrain_climate(dataset=dataset, preset=preset)
+    outcome = retrain_climate(dataset=dataset, preset=preset)
     return outcome | told
+
+
+def reasons_of(dataset: str) -> list[Reason] | None:
+    """Return why a retraining is due; None where the source did not say what it has."""
+    settings, now = load_settings(), datetime.now(UTC)
+    try:
+        found = [due(settings, name, part, now) for name, part in part_names(dataset).items()]
+    except (SourceUnavailable, AlreadyRunning):
+        return None
+    return [reason for each in found for reason in each.reasons]
 
 
 def moment_of_run(now: datetime) -> datetime:

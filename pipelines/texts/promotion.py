@@ -17,6 +17,7 @@ from forecasting.language.reading import TextGraph
 from forecasting.language.selftest import selftest
 from forecasting.language.vocabulary import VOCABULARY, read_vocabulary
 from forecasting.settings import Settings
+from forecasting.stores.fencing import Fence
 from forecasting.stores.published import GRAPH, WEIGHTS, Pointer, TextCard, read_text_card
 from forecasting.stores.registry.aliases import (
     ChampionMoved,
@@ -34,6 +35,7 @@ from pipelines.outcomes import (
     outcome_tags,
     proposal,
     set_version_tags,
+    tag_fence,
 )
 from pipelines.provenance import flat, read_environment
 from pipelines.texts.describing import text_registration, verdict_tags
@@ -66,7 +68,11 @@ def wanted(verdict: Verdict) -> bool:
 
 
 def publish_text(
-    settings: Settings, folder: Path, judgement: TextJudgement, run_id: str
+    settings: Settings,
+    folder: Path,
+    judgement: TextJudgement,
+    run_id: str,
+    fence: Fence | None = None,
 ) -> int | None:
     """Register a judged model where the rule says so; returns its version or None."""
     if not wanted(judgement.verdict):
@@ -91,7 +97,7 @@ def publish_text(
         test_bits_per_character=round(judgement.parts["test"].bits_per_character, 4),
         run_id=run_id,
     )
-    return register(
+    version = register(
         connect(settings),
         graph=folder / MODEL / GRAPH,
         weights=folder / MODEL / WEIGHTS,
@@ -99,10 +105,16 @@ def publish_text(
         registration=replace(registration, tags=tags),
         beside=[folder / MODEL / VOCABULARY],
     )
+    tag_fence(connect(settings), plan.model, version, fence)
+    return version
 
 
 def decide_text(
-    settings: Settings, folder: Path, judgement: TextJudgement, version: int | None
+    settings: Settings,
+    folder: Path,
+    judgement: TextJudgement,
+    version: int | None,
+    fence: Fence | None = None,
 ) -> TextDecision:
     """Promote or propose a model that has passed the gate; tag it with what came of it."""
     plan, verdict = read_text_plan(folder), judgement.verdict
@@ -110,11 +122,14 @@ def decide_text(
         return TextDecision(model=plan.model, version=None, promoted=False, verdict=verdict)
     client = connect(settings)
     move = move_of(plan.model, version, judgement.champion, verdict.sentence)
+    move = replace(move, fence=fence)
     try:
         decision = settle_text(client, settings, move, verdict)
     except ChampionMoved as error:
         decision = _settled(move, _outrun(verdict, error), promoted=False)
     if decision.outcome == REFUSED:
+        if fence is not None:
+            fence.require_newest(settings.root)
         set_challenger(client, plan.model, version)
     tag_text_decision(client, decision)
     return decision

@@ -216,3 +216,36 @@ def torch_threads():
     before = torch.get_num_threads()
     yield
     torch.set_num_threads(before)
+
+
+COUNTS = {"stacked_origins": 300, "calibrated_origins": 150}
+
+
+@pytest.fixture
+def candidate(work, make):
+    """Register a hand-made graph as the flow would; returns its judgement and its version."""
+
+    client = connect(work.settings)
+
+    def register(*, wrong_by=0.0, cell="gru", spoiled=None, blindly=False):
+        path = work.put(cell, make.graph(wrong_by=wrong_by, spoiled=spoiled))
+        champion, verdict = judging.judge_against_champion(
+            work.settings, judging.trial_of(work.settings, work.plan), "climate-oslo", path / GRAPH
+        )
+        if blindly:
+            verdict = replace(verdict, promoted=True)
+        experiment = tracking.experiment_of(client, work.settings, "climate-oslo")
+        run = client.create_run(experiment).info.run_id
+        judgement = judging.Judgement(
+            cell=cell,
+            verdict=verdict,
+            blend={"columns": [], "near": [], "far": []} | COUNTS,
+            losses={cell: 0.1},
+            leaderboard={cell: verdict.evidence.candidate},
+            runs={cell: run},
+            parameters=12,
+            champion=champion,
+        )
+        return judgement, promotion.publish_candidate(work.settings, work.folder, judgement, run)
+
+    return register

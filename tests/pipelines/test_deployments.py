@@ -6,8 +6,8 @@ from prefect.utilities.importtools import import_object
 
 from forecasting.errors import CorpusUnknown, DatasetUnknown
 from pipelines import language
-from pipelines.deployments import deployments, language_deployments
-from pipelines.operations import scheduled
+from pipelines.deployments import deployments, language_deployments, upkeep_deployments
+from pipelines.operations import scheduled, upkeep
 from pipelines.operations.ticks import ScheduleInvalid
 from pipelines.provenance import ROOT
 from tests.pipelines.several import write_sound
@@ -90,6 +90,7 @@ def test_a_work_pool_is_offered_the_same_deployments():
     served = [
         *make_deployments("seattle", "delhi", preset="default"),
         *make_language_deployments("schoolmistress", preset="default"),
+        *upkeep_deployments(),
     ]
     assert set(offered) == {deployment.name for deployment in served}
     for deployment in served:
@@ -98,7 +99,7 @@ def test_a_work_pool_is_offered_the_same_deployments():
         assert tick["timezone"] == deployment.schedules[0].schedule.timezone
         assert tick["active"] is True
         clock = {"cron": tick["cron"], "timezone": tick["timezone"]}
-        kept = entry["parameters"]
+        kept = entry.get("parameters", {})
         assert {name: kept[name] for name in clock.keys() & kept} in ({}, clock)
         assert kept.keys() == deployment.parameters.keys()
         for name in kept.keys() - clock.keys():
@@ -113,11 +114,9 @@ def test_a_work_pool_is_offered_the_same_deployments():
 def test_every_entrypoint_offered_to_a_work_pool_is_an_installed_flow_wherever_it_starts():
     # By module: a worker's folder holds no source, and a Dask worker imports a task by its module.
     for entry in declared_for_a_work_pool()["deployments"]:
-        wanted = (
-            language.train_language
-            if "language" in entry["tags"]
-            else scheduled.retrain_on_schedule
-        )
+        flows = {"reaper": upkeep.reap, "pruner": upkeep.prune}
+        flows["language-schoolmistress"] = language.train_language
+        wanted = flows.get(entry["name"], scheduled.retrain_on_schedule)
         assert import_object(entry["entrypoint"]) is wanted
 
 

@@ -6,51 +6,19 @@ from mlflow.exceptions import MlflowException
 
 from forecasting.climate.gate import judge
 from forecasting.errors import ManifestMismatch, ModelOutputInvalid, NoChampion
-from forecasting.stores.published import GRAPH, read_pointer, verify_manifest, version_folder
+from forecasting.stores.published import read_pointer, verify_manifest, version_folder
 from forecasting.stores.registry.aliases import ChampionMoved, alias_of, read_log
 from forecasting.stores.registry.versions import connect, resolve
-from pipelines import promotion, tracking
-from pipelines.judging import Judgement, judge_against_champion, trial_of
-from pipelines.promotion import decide, publish_candidate, roll_back, wanted
+from pipelines import promotion
+from pipelines.promotion import decide, roll_back, wanted
 from pipelines.soundness import smoke_test
 
 MODEL = "climate-oslo"
 
 
-COUNTS = {"stacked_origins": 300, "calibrated_origins": 150}
-
-
 @pytest.fixture
 def client(settings):
     return connect(settings)
-
-
-@pytest.fixture
-def candidate(work, make, client):
-    """Register a hand-made graph as the flow would; returns its judgement and its version."""
-
-    def register(*, wrong_by=0.0, cell="gru", spoiled=None, blindly=False):
-        path = work.put(cell, make.graph(wrong_by=wrong_by, spoiled=spoiled))
-        champion, verdict = judge_against_champion(
-            work.settings, trial_of(work.settings, work.plan), MODEL, path / GRAPH
-        )
-        if blindly:
-            verdict = replace(verdict, promoted=True)
-        experiment = tracking.experiment_of(client, work.settings, MODEL)
-        run = client.create_run(experiment).info.run_id
-        judgement = Judgement(
-            cell=cell,
-            verdict=verdict,
-            blend={"columns": [], "near": [], "far": []} | COUNTS,
-            losses={cell: 0.1},
-            leaderboard={cell: verdict.evidence.candidate},
-            runs={cell: run},
-            parameters=12,
-            champion=champion,
-        )
-        return judgement, publish_candidate(work.settings, work.folder, judgement, run)
-
-    return register
 
 
 @pytest.fixture

@@ -8,6 +8,8 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -100,10 +102,20 @@ def retrained(tmp_path_factory) -> Retrained:
 @pytest.fixture(scope="session")
 def shared_prefect(tmp_path_factory):
     """The environment of flows that use one real Prefect server instead of each starting one."""
-    home = tmp_path_factory.mktemp("prefect")
+    with prefect_server(tmp_path_factory.mktemp("prefect"), free_port()) as address:
+        yield {"PREFECT_API_URL": address}
+
+
+def free_port() -> int:
+    """Return a port of loopback that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+        return probe.getsockname()[1]
+
+
+@contextmanager
+def prefect_server(home: Path, port: int) -> Iterator[str]:
+    """A real Prefect server without its services, on a database of its own; gives its address."""
     command = [sys.executable, "-m", "prefect", "server", "start", "--no-services", "--no-ui"]
     server = subprocess.Popen(
         [*command, "--analytics-off", "--host", "127.0.0.1", "--port", str(port)],
@@ -119,7 +131,7 @@ def shared_prefect(tmp_path_factory):
             assert server.poll() is None, "the server ended"
             assert time.monotonic() < deadline, "the server did not start"
             time.sleep(0.2)
-        yield {"PREFECT_API_URL": address}
+        yield address
     finally:
         server.terminate()
         server.wait(30)

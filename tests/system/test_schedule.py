@@ -6,10 +6,12 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -19,7 +21,8 @@ from pipelines.commands.schedule import port_free
 from pipelines.operations.ticks import retraining_of
 from tests.system.conftest import unmeasured
 
-pytestmark = pytest.mark.system
+#: Three retrainings' worth of servers and processes, each a minute or more on a busy machine.
+pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
 
 
 def ask(address, path, content):
@@ -96,6 +99,109 @@ def asked_for(address, deployment):
     return [run for run in ask(address, "/flow_runs/filter", asked) if not run["auto_scheduled"]]
 
 
+@contextmanager
+def receiver():
+    """Listen on loopback; gives the address and the list of what came."""
+    heard = []
+
+    class Heard(BaseHTTPRequestHandler):
+        def do_POST(self):
+            heard.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_):
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Heard) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}/hook", heard
+        finally:
+            server.shutdown()
+
+
+#: What a verb tells from a process that ends at once.
+TELL = """
+from pipelines.telling import tell
+tell("rolled-back", "climate-seattle", {"version": 1, "who": "o\\"la"})
+tell("champion-stale", "climate-seattle", {"found": "99 days"})
+tell("refused", "climate-seattle", {"version": None, "sentence": "Refused: 10 % worse."})
+tell("promoted", "climate-seattle", {"version": 2, "sentence": "Promoted."})
+"""
+
+
+def hear_of_what_goes_wrong(address, folder):
+    """Subscribe twice, let each thing happen once, and hear of each exactly once."""
+    environment = {
+        **unmeasured(),
+        "PREFECT_API_URL": address,
+        "GATECAST_HOME": str(folder / "home"),
+    }
+    with receiver() as (url, heard):
+        words = [sys.executable, "-m", "gatecast", "notify", "--json"]
+        for _ in range(2):
+            made = subprocess.run(
+                [*words, "--url", url], env=environment, capture_output=True, check=True
+            )
+        assert len(json.loads(made.stdout)["made"]) == 4
+        subprocess.run([sys.executable, "-c", TELL], env=environment, check=True)
+        crash_a_run(address)
+        wait_for(lambda: len(heard) >= 4, seconds=240)
+        assert sorted(each["notice"] for each in heard) == [
+            "failure", "refusal", "rollback", "stale",
+        ]  # fmt: skip
+        told = {each["notice"]: each for each in heard}
+        assert told["rollback"]["resource"] == "gatecast.model.climate-seattle"
+        assert told["rollback"]["payload"] == {"version": 1, "who": 'o"la'}
+        assert told["refusal"]["event"] == "gatecast.refused"
+        assert told["failure"]["event"] == "prefect.flow-run.Crashed"
+        removed = subprocess.run(
+            [*words, "--off"], env=environment, capture_output=True, check=True
+        )
+        assert len(json.loads(removed.stdout)["removed"]) == 4
+
+
+def insist(address, path, content):
+    """Ask until a busy server has time for it."""
+    return wait_for(lambda: ask(address, path, content), seconds=60)
+
+
+def crash_a_run(address):
+    """Close a run of ours as the reaper does."""
+    flow = insist(address, "/flows/", {"name": "climate-retraining"})
+    run = insist(address, "/flow_runs/", {"flow_id": flow["id"], "name": "crashed"})
+    crashed = {"state": {"type": "CRASHED", "name": "Crashed"}, "force": True}
+    insist(address, f"/flow_runs/{run['id']}/set_state", crashed)
+
+
+def finished(flow):
+    """Ask for a flow's runs that came to a good end."""
+    return {
+        "flows": {"name": {"any_": [flow]}},
+        "flow_runs": {"state": {"type": {"any_": ["COMPLETED"]}}},
+    }
+
+
+def look_at_deployments(address):
+    """See four deployments with scheduled runs on the right clocks; returns the station's."""
+    made = wait_for(lambda: deployed(address, 4), seconds=120)
+    assert set(made) == {"retrain-seattle", "language-schoolmistress", "reaper", "pruner"}
+    for each in made.values():
+        runs = wait_for(lambda each=each: scheduled_runs(address, each), seconds=60)
+        assert {run["state_type"] for run in runs} <= {"SCHEDULED"}
+    [tick] = made["language-schoolmistress"]["schedules"]
+    assert tick["schedule"] == {"cron": "0 3 * * 0", "timezone": "UTC", "day_or": True}
+    deployment = made["retrain-seattle"]
+    assert deployment["schedules"][0]["schedule"] == {
+        "cron": "0 6 * * *",
+        "timezone": "America/Los_Angeles",
+        "day_or": True,
+    }
+    assert deployment["concurrency_options"]["collision_strategy"] == "CANCEL_NEW"
+    return deployment
+
+
 def trainings():
     """Ask for the flow runs that trained, whatever came of them."""
     return {"flows": {"name": {"any_": ["climate-retraining"]}}}
@@ -106,20 +212,8 @@ def test_a_served_cron_gives_scheduled_runs_and_what_was_missed_is_run_once(tmp_
     long_ago = retraining_of(parts, datetime(2020, 1, 1, tzinfo=UTC))
     keep_from(tmp_path / "home", long_ago, long_ago.tick)  # years of ticks have been missed
     with scheduled(tmp_path / "home", "--cron", "0 6 * * *") as (address, process):
-        made = wait_for(lambda: deployed(address, 2), seconds=120)
-        assert set(made) == {"retrain-seattle", "language-schoolmistress"}
-        for each in made.values():
-            runs = wait_for(lambda each=each: scheduled_runs(address, each), seconds=60)
-            assert all(run["state_type"] == "SCHEDULED" for run in runs)
-        [tick] = made["language-schoolmistress"]["schedules"]
-        assert tick["schedule"] == {"cron": "0 3 * * 0", "timezone": "UTC", "day_or": True}
-        deployment = made["retrain-seattle"]
-        assert deployment["schedules"][0]["schedule"] == {
-            "cron": "0 6 * * *",
-            "timezone": "America/Los_Angeles",
-            "day_or": True,
-        }
-        assert deployment["concurrency_options"]["collision_strategy"] == "CANCEL_NEW"
+        deployment = look_at_deployments(address)
+        hear_of_what_goes_wrong(address, tmp_path)
 
         def ended(run):
             found = ask(address, "/flow_runs/filter", {"flow_runs": {"id": {"any_": [run["id"]]}}})
@@ -129,9 +223,10 @@ def test_a_served_cron_gives_scheduled_runs_and_what_was_missed_is_run_once(tmp_
         [owed] = wait_for(lambda: asked_for(address, deployment), seconds=60)
         assert owed["idempotency_key"].startswith("retraining/seattle/")
         assert wait_for(lambda: ended(owed), seconds=180) == "COMPLETED"
-        again = ask(address, f"/deployments/{deployment['id']}/create_flow_run", {})
+        again = insist(address, f"/deployments/{deployment['id']}/create_flow_run", {})
         assert wait_for(lambda: ended(again), seconds=120) == "COMPLETED"
-        assert len(ask(address, "/flow_runs/filter", trainings())) == 1
+        runs = ask(address, "/flow_runs/filter", trainings())
+        assert [run["state_type"] for run in runs if run["name"] != "crashed"] == ["COMPLETED"]
         tasks = ask(address, "/task_runs/filter", {"sort": "EXPECTED_START_TIME_ASC"})
         names = {task["name"].split("-")[0] for task in tasks}
         assert names == {
@@ -143,5 +238,6 @@ def test_a_served_cron_gives_scheduled_runs_and_what_was_missed_is_run_once(tmp_
             "leaderboard-seattle",
             "decision-seattle",
         }
+        wait_for(lambda: ask(address, "/flow_runs/filter", finished("reaper")), seconds=150)
     assert process.returncode is not None
     assert port_free(int(address.split(":")[2].split("/")[0]))

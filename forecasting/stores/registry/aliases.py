@@ -18,6 +18,7 @@ from forecasting.errors import GatecastError, ManifestMismatch, NoChampion
 from forecasting.faults import reach
 from forecasting.settings import Settings
 from forecasting.stores.decisions import moves_path
+from forecasting.stores.fencing import Fence, note_promoted, require_not_older
 from forecasting.stores.files import safe_name
 from forecasting.stores.locks import Held, held_lock
 from forecasting.stores.published import (
@@ -44,13 +45,24 @@ class ChampionMoved(GatecastError):
 
 @dataclass(frozen=True, kw_only=True)
 class Move:
-    """A change of champion: what was judged, by whom, why."""
+    """A change of champion: what was judged, by whom, why.
+
+    `fence` is that of a retraining, which another one may have overtaken; `token` the number of
+    the version's own retraining, where a person promotes it later.
+    """
 
     model: str
     version: int
     judged_against: int | None
     who: str
     why: str
+    fence: Fence | None = None
+    token: int | None = None
+
+    @property
+    def number(self) -> int | None:
+        """The token of the retraining that made the version; None where nothing says it."""
+        return self.token if self.fence is None else self.fence.token
 
 
 @contextmanager
@@ -105,18 +117,20 @@ def promote(
 
     Raises:
         ChampionMoved: the champion is not the one that the candidate was judged against.
+        Fenced: a later retraining has overtaken the version's own.
         ManifestMismatch: the version's files are not whole.
         LockLost: the lock was lost on the way; where the alias is set by then, `heal` publishes it.
     """
     reach("promote.begun")
     with promotion_lock(settings, move.model) as held, tempfile.TemporaryDirectory() as scratch:
         reach("promote.locked")
-        present = require_unmoved(client, move)
+        present = require_unmoved(client, settings.root, move)
         files = fetch(client, move.model, move.version, Path(scratch))
         if check is not None:
             check(files)
         reach("promote.checked")
         held.require()
+        note_promoted(settings.root, move.model, move.number)
         with store_errors():
             if present is not None and present != move.version:
                 client.set_registered_model_alias(move.model, PREVIOUS, str(present))
@@ -132,12 +146,16 @@ def promote(
         return _publish(client, settings, move.model, move.version, files)
 
 
-def require_unmoved(client: MlflowClient, move: Move) -> int | None:
+def require_unmoved(client: MlflowClient, root: Path, move: Move) -> int | None:
     """Return the present champion, which has to be the one of the judgement; under the lock.
 
     Raises:
         ChampionMoved: it is another one.
+        Fenced: a later retraining has overtaken the version's own.
     """
+    if move.fence is not None:
+        move.fence.require_newest(root)
+    require_not_older(root, move.model, move.number)
     present = alias_of(client, move.model, CHAMPION)
     if present != move.judged_against:
         raise ChampionMoved(

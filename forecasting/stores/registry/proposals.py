@@ -61,7 +61,7 @@ def propose(
         ChampionMoved, ManifestMismatch: as `settle`.
     """
     with promotion_lock(settings, move.model) as held, tempfile.TemporaryDirectory() as scratch:
-        require_unmoved(client, move)
+        require_unmoved(client, settings.root, move)
         files = fetch(client, move.model, move.version, Path(scratch))
         if check is not None:
             check(files)

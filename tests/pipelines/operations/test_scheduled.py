@@ -3,7 +3,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from filelock import FileLock
 
-from forecasting.errors import DataRefused
+from forecasting.errors import DataRefused, SourceUnavailable
+from forecasting.stores.liveness import claims
 from pipelines.operations import scheduled
 from pipelines.operations.due import AGE, Due, Reason
 from pipelines.operations.scheduled import moment_of_run, retrain_on_schedule
@@ -15,6 +16,7 @@ class Clock:
     """Prefect's word for the run's scheduled time, and the wall clock of the flow."""
 
     scheduled_start_time = None
+    id = None
 
 
 @pytest.fixture
@@ -92,6 +94,29 @@ def test_a_schedule_may_train_only_where_something_beside_the_clock_says_so(trai
     assert len(trained) == 1
     assert tick(again=True)["due"] == []
     assert len(trained) == 2
+
+
+def test_the_run_stands_behind_itself_while_it_trains(trained, monkeypatch, clock, tmp_path):
+    monkeypatch.setattr(clock, "id", "run-7")
+    seen = []
+
+    def train(**_):
+        seen.extend(claim.flow_run for claim in claims(tmp_path / "home"))
+        return {}
+
+    monkeypatch.setattr(scheduled, "retrain_climate", train)
+    tick()
+    assert seen == ["run-7"]
+    assert trained == []
+
+
+def test_a_source_that_is_away_at_the_look_leaves_the_training_to_ask_again(trained, monkeypatch):
+    def away(*_):
+        raise SourceUnavailable("the source is away")
+
+    monkeypatch.setattr(scheduled, "due", away)
+    assert tick(when_due=True)["due"] is None
+    assert len(trained) == 1
 
 
 def test_a_stale_champion_is_told_at_every_interval(trained, monkeypatch):

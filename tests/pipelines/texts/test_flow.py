@@ -12,6 +12,7 @@ from forecasting.errors import GatecastError, ModelInvalid, NoChampion
 from forecasting.language.vocabulary import Vocabulary
 from forecasting.settings import load_settings
 from forecasting.stores.decisions import read_decisions
+from forecasting.stores.fencing import take
 from forecasting.stores.published import read_pointer, read_text_card, version_folder
 from forecasting.stores.registry.aliases import CHALLENGER, CHAMPION, alias_of
 from forecasting.stores.registry.versions import connect, resolve
@@ -55,8 +56,9 @@ def run(declared, seed=1):
         for name in language.read_text_plan(language.Path(folder)).networks:
             language.fit.fn(folder, name)
         language.judge.fn(folder, run_id)
-        version = language.publish.fn(folder, run_id)
-        decision = language.promote.fn(folder, version, run_id)
+        fence = take(load_settings().root, "language-words")
+        version = language.publish.fn(folder, run_id, fence)
+        decision = language.promote.fn(folder, version, run_id, fence)
         judgement = read_judgement(language.Path(folder))
         close_workspace(language.Path(folder))
     return decision, judgement

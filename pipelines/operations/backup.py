@@ -1,0 +1,267 @@
+"""Copy stores and artifacts together, whole and summed, and put them back at another place."""
+
+import json
+import os
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from forecasting.errors import AlreadyRunning, GatecastError, ManifestMismatch
+from forecasting.settings import Settings
+from forecasting.stores.files import sha256, sync_folder, write_json
+
+#: The list of what a backup holds, with its sums; written last, by rename.
+CONTENTS = "backup.json"
+
+#: The form of that list.
+FORM = 1
+
+#: What of a home is copied. Locks, caches and who is alive belong to the machine; MLflow's and
+#: Prefect's databases are copied by SQLite itself.
+FOLDERS = (
+    "raw", "admitted", "texts", "reports", "stations", "published", "decisions", "intervals",
+    "attempts", "fencing", "keys", "mlflow", "explanations",
+)  # fmt: skip
+LOOSE = ("promotions.jsonl",)
+DATABASES = ("mlflow/mlflow.db", "prefect/prefect.db")
+
+#: What SQLite and our own writing leave beside files, which is no content.
+BESIDE = (".db", ".db-wal", ".db-shm", ".db-journal", ".lock")
+
+#: Where MLflow's database says under which absolute folder artifacts lie.
+PLACES = (
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("logged_models", "artifact_location"),
+    ("model_versions", "source"),
+    ("model_versions", "storage_location"),
+    ("tags", "value"),
+)
+
+#: Longest wait for promotions that are under way, in seconds.
+LOCK_WAIT = 120.0
+
+
+class BackupRefused(GatecastError):
+    """A backup cannot be made there, or is not one that can be put back."""
+
+    code = "BACKUP_REFUSED"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackedUp:
+    """What a backup or a restore has copied: files, bytes, and where."""
+
+    place: str
+    files: int
+    bytes: int
+    made: str
+
+
+def back_up(settings: Settings, target: Path) -> BackedUp:
+    """Copy a home into a new folder while no champion can move.
+
+    The copy is complete or absent: it is made beside the target and renamed there.
+
+    Args:
+        settings: the home; its tracking store has to be the embedded one.
+        target: a folder that does not exist, or is empty.
+
+    Raises:
+        BackupRefused: the store is a server, or the target holds something.
+        AlreadyRunning: a promotion did not end in time.
+    """
+    if settings.tracking_uri is not None:
+        raise BackupRefused(
+            "the tracking store is not in the home folder",
+            expected="the embedded store; for a server see docs/operations/retraining.md",
+            found=settings.tracking_uri.partition(":")[0],
+        )
+    _require_empty(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(dir=target.parent, prefix=".tmp-"))
+    try:
+        with _nothing_moves(settings.root):
+            _copy(settings.root, scratch)
+        told = _write_contents(settings.root, scratch)
+        _put(scratch, target)
+    except BaseException:
+        shutil.rmtree(scratch, ignore_errors=True)
+        raise
+    return BackedUp(place=str(target), **told)
+
+
+def restore(settings: Settings, source: Path) -> BackedUp:
+    """Put a backup back into an empty home, at whichever place, after verifying every byte.
+
+    Where the home lies elsewhere than before, the artifacts' addresses in MLflow's database are
+    written anew.
+
+    Args:
+        settings: the home, which has to be absent or empty.
+        source: the backup.
+
+    Raises:
+        BackupRefused: the home is not empty, or the source is no backup of this form.
+        ManifestMismatch: a file is missing, extra or changed.
+    """
+    contents = read_contents(source)
+    verify(source, contents)
+    root = settings.root
+    _require_empty(root)
+    root.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(dir=root.parent, prefix=".tmp-"))
+    try:
+        for name in contents["files"]:
+            path = scratch / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source / name, path)
+        verify(scratch, contents)
+        _move_addresses(scratch / DATABASES[0], Path(contents["root"]), root)
+        _put(scratch, root)
+    except BaseException:
+        shutil.rmtree(scratch, ignore_errors=True)
+        raise
+    sizes = [(root / name).stat().st_size for name in contents["files"]]
+    return BackedUp(place=str(root), files=len(sizes), bytes=sum(sizes), made=contents["made"])
+
+
+def read_contents(source: Path) -> dict[str, Any]:
+    """Read what a backup says that it holds.
+
+    Raises:
+        BackupRefused: it is no backup, or one of another form.
+    """
+    try:
+        contents: dict[str, Any] = json.loads((source / CONTENTS).read_bytes())
+        known = contents["form"] == FORM and isinstance(contents["files"], dict)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BackupRefused(
+            "this is no whole backup", expected=f"{CONTENTS} in the folder", found=source.name
+        ) from error
+    if not known:
+        raise BackupRefused(
+            "the backup has another form", expected=f"form {FORM}", found=contents.get("form")
+        )
+    return contents
+
+
+def verify(source: Path, contents: dict[str, Any]) -> None:
+    """Check every byte of a backup.
+
+    Raises:
+        ManifestMismatch: a file is missing, extra or changed.
+    """
+    named = contents["files"]
+    present = {str(path.relative_to(source)): sha256(path) for path in _files(source)}
+    present.pop(CONTENTS, None)
+    wrong = sorted(
+        name for name in present.keys() | named.keys() if present.get(name) != named.get(name)
+    )
+    if wrong:
+        raise ManifestMismatch(
+            f"the backup is not whole: {', '.join(wrong[:5])}",
+            expected=named.get(wrong[0], "no such file"),
+            found=present.get(wrong[0], "no such file"),
+        )
+
+
+def _require_empty(folder: Path) -> None:
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise BackupRefused(
+            f"{folder.name} is not empty", expected="a folder that is absent or empty"
+        )
+
+
+def _nothing_moves(root: Path) -> ExitStack:
+    """Hold every lock under which champions move and logs grow; they are released on exit."""
+    locks = root / "locks"
+    locks.mkdir(parents=True, exist_ok=True)
+    names = {path.name for path in locks.glob("promote-*.lock")}
+    names |= {f"promote-{path.name}.lock" for path in (root / "published").glob("*")}
+    names |= {path.name for path in locks.glob("decisions-*.lock")} | {"promotions.lock"}
+    held = ExitStack()
+    try:
+        # The log's lock last, as a promotion takes it.
+        for name in sorted(names, key=lambda name: (name == "promotions.lock", name)):
+            held.enter_context(FileLock(locks / name, timeout=LOCK_WAIT))
+    except TimeoutError as error:
+        held.close()
+        raise AlreadyRunning(
+            "a promotion is under way", expected=f"done within {LOCK_WAIT:.0f} s"
+        ) from error
+    return held
+
+
+def _copy(root: Path, scratch: Path) -> None:
+    """Copy the databases first, then the files: what a database names has been written by then."""
+    for name in DATABASES:
+        if (root / name).is_file():
+            _copy_database(root / name, scratch / name)
+    for folder in FOLDERS:
+        for path in _files(root / folder):
+            if path.suffix not in BESIDE and not any(".tmp-" in part for part in path.parts):
+                _copy_file(path, scratch / path.relative_to(root))
+    for name in LOOSE:
+        if (root / name).is_file():
+            _copy_file(root / name, scratch / name)
+
+
+def _copy_database(source: Path, target: Path) -> None:
+    """Copy a database as of one moment, whoever writes to it meanwhile."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(source)) as live, closing(sqlite3.connect(target)) as copy:
+        live.backup(copy)
+        copy.execute("PRAGMA journal_mode=DELETE")
+
+
+def _copy_file(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy2(source, target)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    return (path for path in sorted(folder.rglob("*")) if path.is_file() and not path.is_symlink())
+
+
+def _write_contents(root: Path, scratch: Path) -> dict[str, Any]:
+    files = {str(path.relative_to(scratch)): sha256(path) for path in _files(scratch)}
+    made = datetime.now(UTC).isoformat(timespec="seconds")
+    content = {"form": FORM, "made": made, "root": str(root), "files": files}
+    write_json(scratch / CONTENTS, content)
+    size = sum((scratch / name).stat().st_size for name in files)
+    return {"files": len(files), "bytes": size, "made": made}
+
+
+def _put(scratch: Path, place: Path) -> None:
+    """Flush a finished copy to the disk and rename it into its place."""
+    for path in _files(scratch):
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+    scratch.chmod(0o755)
+    if place.exists():
+        place.rmdir()
+    scratch.replace(place)
+    sync_folder(place.parent)
+
+
+def _move_addresses(database: Path, before: Path, after: Path) -> None:
+    """Write the absolute addresses of artifacts anew, as file addresses and as plain paths."""
+    if before == after or not database.is_file():
+        return
+    with closing(sqlite3.connect(database)) as store, store:
+        for old, new in ((before.as_uri(), after.as_uri()), (str(before), str(after))):
+            for table, column in PLACES:
+                store.execute(
+                    f"UPDATE {table} SET {column} = ? || substr({column}, ?) "  # noqa: S608
+                    f"WHERE substr({column}, 1, ?) = ?",
+                    (f"{new}/", len(old) + 2, len(old) + 1, f"{old}/"),
+                )

@@ -1,0 +1,44 @@
+"""The flows of upkeep: reap what died every minute, prune what is old every night."""
+
+import time
+from dataclasses import asdict
+from typing import Any
+
+from prefect import flow
+
+from forecasting.settings import Settings, load_settings
+from forecasting.stores.liveness import claims
+from pipelines.operations.pruning import prune_home
+from pipelines.operations.reaping import Reaped, reap_files, reap_tracking
+from pipelines.operations.reaping_flows import reap_flows
+
+
+@flow(name="reaper", flow_run_name="reap")
+def reap(*, thorough: bool = False, dry_run: bool = False) -> dict[str, Any]:
+    """Close runs whose process is gone and remove what is half-written; says what it did.
+
+    Args:
+        thorough: look through the registry and the home's temporary files in any case, and not
+            only where something has died.
+        dry_run: change nothing.
+    """
+    return reap_all(load_settings(), thorough=thorough, dry_run=dry_run)
+
+
+@flow(name="pruner", flow_run_name="prune")
+def prune(*, dry_run: bool = False) -> dict[str, Any]:
+    """Reap thoroughly, then remove what the policy lets go; says what it did."""
+    settings = load_settings()
+    reaped = reap_all(settings, thorough=True, dry_run=dry_run)
+    return {"dry_run": dry_run, "reaped": reaped, **asdict(prune_home(settings, dry_run=dry_run))}
+
+
+def reap_all(settings: Settings, *, thorough: bool, dry_run: bool) -> dict[str, Any]:
+    """Reap in Prefect, in MLflow and in the home folder; doing it twice changes nothing."""
+    now, reaped = time.time(), Reaped()
+    died = any(claim.is_dead(now) for claim in claims(settings.root))
+    reap_flows(settings.root, reaped, dry_run=dry_run)
+    if thorough or died or reaped.flow_runs:
+        reap_tracking(settings, reaped, dry_run=dry_run)
+        reap_files(settings, reaped, now, dry_run=dry_run)
+    return {"dry_run": dry_run, **asdict(reaped)}
