@@ -264,7 +264,7 @@ def decide(course: Course, trainings: Sequence[Outcome], *, dry_run: bool = Fals
     folder, run = course.folder, course.run
     judge(folder, fitted(trainings), run)
     refit(folder, run)
-    course.lock.require()
+    course.turn.lock.require()
     if dry_run:
         course.decision = rehearse(folder, run)
     else:

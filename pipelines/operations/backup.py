@@ -12,11 +12,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
-from forecasting.errors import AlreadyRunning, GatecastError, ManifestMismatch
+from forecasting.errors import GatecastError, ManifestMismatch
 from forecasting.settings import Settings
 from forecasting.stores.files import sha256, sync_folder, write_json
+from forecasting.stores.locks import held_lock
 
 #: The list of what a backup holds, with its sums; written last, by rename.
 CONTENTS = "backup.json"
@@ -89,7 +88,7 @@ def back_up(settings: Settings, target: Path) -> BackedUp:
     target.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(dir=target.parent, prefix=".tmp-"))
     try:
-        with _nothing_moves(settings.root):
+        with _nothing_moves(settings):
             _copy(settings.root, scratch)
         told = _write_contents(settings.root, scratch)
         _put(scratch, target)
@@ -181,23 +180,22 @@ def _require_empty(folder: Path) -> None:
         )
 
 
-def _nothing_moves(root: Path) -> ExitStack:
+def _nothing_moves(settings: Settings) -> ExitStack:
     """Hold every lock under which champions move and logs grow; they are released on exit."""
-    locks = root / "locks"
-    locks.mkdir(parents=True, exist_ok=True)
-    names = {path.name for path in locks.glob("promote-*.lock")}
-    names |= {f"promote-{path.name}.lock" for path in (root / "published").glob("*")}
-    names |= {path.name for path in locks.glob("decisions-*.lock")} | {"promotions.lock"}
-    held = ExitStack()
+    root = settings.root
+    names = {path.stem for path in (root / "locks").glob("*.lock")}
+    names = {name for name in names if name.startswith(("promote-", "decisions-"))}
+    for model in (root / "published").glob("*"):
+        names |= {f"promote-{model.name}", f"decisions-{model.name}"}
+    held, busy, wait = ExitStack(), "a promotion is under way", LOCK_WAIT
     try:
         # The log's lock last, as a promotion takes it.
-        for name in sorted(names, key=lambda name: (name == "promotions.lock", name)):
-            held.enter_context(FileLock(locks / name, timeout=LOCK_WAIT))
-    except TimeoutError as error:
+        for name in (*sorted(names), "promotions"):
+            address = settings.lock_address
+            held.enter_context(held_lock(root, name, address=address, wait=wait, busy=busy))
+    except GatecastError:
         held.close()
-        raise AlreadyRunning(
-            "a promotion is under way", expected=f"done within {LOCK_WAIT:.0f} s"
-        ) from error
+        raise
     return held
 
 

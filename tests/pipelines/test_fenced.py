@@ -63,7 +63,12 @@ def test_a_worker_believed_dead_that_comes_back_is_fenced(known, version, stoppe
     (settings.root / "locks" / "retrain-oslo.lock").unlink()
     with only_run(settings, "oslo") as turn:
         move = Move(
-            model=MODEL, version=second, judged_against=None, who="the second", why="", fence=turn.fence
+            model=MODEL,
+            version=second,
+            judged_against=None,
+            who="the second",
+            why="",
+            fence=turn.fence,
         )
         promote(client, settings, move)
     os.kill(stopped.pid, signal.SIGCONT)
