@@ -4,7 +4,6 @@ import shutil
 import tempfile
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -26,6 +25,7 @@ from forecasting.stores.registry.versions import (
     resolve,
     store_errors,
 )
+from pipelines.operations.reaping_flows import Reaped
 from pipelines.tracking import PROCESS, set_tags
 
 #: Temporary files older than this, in seconds, are nobody's: the longest write takes minutes.
@@ -39,19 +39,6 @@ WRITTEN = (
 
 #: At most so many entries are asked for at a time.
 PAGE = 1000
-
-
-@dataclass(kw_only=True)
-class Reaped:
-    """What was closed and removed, by name; of a dry run what would be."""
-
-    flow_runs: list[str] = field(default_factory=list)
-    task_runs: list[str] = field(default_factory=list)
-    retried: list[str] = field(default_factory=list)
-    tracking_runs: list[str] = field(default_factory=list)
-    logged_models: list[str] = field(default_factory=list)
-    versions: list[str] = field(default_factory=list)
-    files: list[str] = field(default_factory=list)
 
 
 def reap_tracking(settings: Settings, reaped: Reaped, *, dry_run: bool = False) -> None:

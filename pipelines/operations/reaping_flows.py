@@ -1,6 +1,6 @@
 """Close what a dead process left open in Prefect: flow runs, and the task runs within them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -22,7 +22,6 @@ from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from prefect.states import Crashed
 
 from forecasting.stores.liveness import carried_here, claims
-from pipelines.operations.reaping import Reaped
 
 #: The flows whose runs are ours to close.
 FLOWS = ["climate-retraining", "scheduled-retraining", "language-model"]
@@ -44,6 +43,19 @@ RETRY = "retry-of-"
 
 #: At most so many runs are looked at in one go.
 PAGE = 200
+
+
+@dataclass(kw_only=True)
+class Reaped:
+    """What was closed and removed, by name; of a dry run what would be."""
+
+    flow_runs: list[str] = field(default_factory=list)
+    task_runs: list[str] = field(default_factory=list)
+    retried: list[str] = field(default_factory=list)
+    tracking_runs: list[str] = field(default_factory=list)
+    logged_models: list[str] = field(default_factory=list)
+    versions: list[str] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)

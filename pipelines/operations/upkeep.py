@@ -8,9 +8,7 @@ from prefect import flow
 
 from forecasting.settings import Settings, load_settings
 from forecasting.stores.liveness import claims
-from pipelines.operations.pruning import prune_home
-from pipelines.operations.reaping import Reaped, reap_files, reap_tracking
-from pipelines.operations.reaping_flows import reap_flows
+from pipelines.operations.reaping_flows import Reaped, reap_flows
 
 
 @flow(name="reaper", flow_run_name="reap")
@@ -28,6 +26,8 @@ def reap(*, thorough: bool = False, dry_run: bool = False) -> dict[str, Any]:
 @flow(name="pruner", flow_run_name="prune")
 def prune(*, dry_run: bool = False) -> dict[str, Any]:
     """Reap thoroughly, then remove what the policy lets go; says what it did."""
+    from pipelines.operations.pruning import prune_home  # noqa: PLC0415 - MLflow takes seconds
+
     settings = load_settings()
     reaped = reap_all(settings, thorough=True, dry_run=dry_run)
     return {"dry_run": dry_run, "reaped": reaped, **asdict(prune_home(settings, dry_run=dry_run))}
@@ -39,6 +39,9 @@ def reap_all(settings: Settings, *, thorough: bool, dry_run: bool) -> dict[str, 
     died = any(claim.is_dead(now) for claim in claims(settings.root))
     reap_flows(settings.root, reaped, dry_run=dry_run)
     if thorough or died or reaped.flow_runs:
+        # MLflow takes seconds to import, which a look that finds nothing need not spend.
+        from pipelines.operations.reaping import reap_files, reap_tracking  # noqa: PLC0415 - so
+
         reap_tracking(settings, reaped, dry_run=dry_run)
         reap_files(settings, reaped, now, dry_run=dry_run)
     return {"dry_run": dry_run, **asdict(reaped)}

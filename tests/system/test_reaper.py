@@ -15,8 +15,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Completed, Pending, Running
 
 from forecasting.stores.liveness import claimed
-from pipelines.operations.reaping import Reaped
-from pipelines.operations.reaping_flows import CARRIED, RETRY, UNCLAIMED, reap_flows
+from pipelines.operations.reaping_flows import CARRIED, RETRY, UNCLAIMED, Reaped, reap_flows
 from tests.system.conftest import free_port, prefect_server, unmeasured
 
 #: A process that opens a flow run of ours as the engine does, stands behind it where it is told

@@ -13,13 +13,13 @@ from forecasting.stores.registry.versions import connect, fetch, list_versions
 from pipelines import tracking
 from pipelines.operations.reaping import (
     LEFT_OVER,
-    Reaped,
     is_gone,
     local_path,
     logged_id,
     reap_files,
     reap_tracking,
 )
+from pipelines.operations.reaping_flows import Reaped
 from pipelines.tracking import PROCESS
 
 MODEL = "climate-oslo"
