@@ -2,7 +2,7 @@
 
 from pathlib import Path
 from tomllib import TOMLDecodeError
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import (
@@ -14,6 +14,9 @@ from pydantic_settings import (
 )
 
 from forecasting.errors import SettingsInvalid
+
+#: Endings of settings that are, or may hold, a secret: what they were set to is never shown.
+UNSHOWN: Final = ("_uri", "_secret", "_storage", "_url")
 
 
 class Settings(BaseSettings):
@@ -118,4 +121,6 @@ def load_settings(**flags: object) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise SettingsInvalid(f"setting {where}: {first['msg']}", found=first["input"]) from error
+        # Without the cause, and without what may be secret: both would repeat it.
+        found = None if where.endswith(UNSHOWN) else first["input"]
+        raise SettingsInvalid(f"setting {where}: {first['msg']}", found=found) from None

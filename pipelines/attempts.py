@@ -23,7 +23,11 @@ class Attempt:
 
 
 def keep(root: Path, model: str, admission: Admission) -> None:
-    """Note a model's newest attempt, durably."""
+    """Note a model's newest attempt, durably.
+
+    Files that were refused are done with. Those that were accepted are so once a decision came of
+    them (`settle`): a retraining that is killed on the way leaves them as new as they were.
+    """
     refusals = [reason.code for reason in admission.reasons if reason.effect == "refused"]
     attempt = Attempt(
         files_sha256=admission.files_sha256,
@@ -31,7 +35,15 @@ def keep(root: Path, model: str, admission: Admission) -> None:
         code=refusals[0] if refusals else None,
         data_sha256=admission.data_sha256,
     )
-    write_json(attempt_path(root, model), asdict(attempt))
+    refused = admission.series is None
+    path = attempt_path(root, model) if refused else _begun_path(root, model)
+    write_json(path, asdict(attempt))
+
+
+def settle(root: Path, model: str) -> None:
+    """Let the attempt that was begun last count: a decision has come of it."""
+    with suppress(FileNotFoundError):
+        _begun_path(root, model).replace(attempt_path(root, model))
 
 
 def last_attempt(root: Path, model: str) -> Attempt | None:
@@ -45,3 +57,7 @@ def last_attempt(root: Path, model: str) -> Attempt | None:
 def attempt_path(root: Path, model: str) -> Path:
     """Return where a model's newest attempt is noted."""
     return root / "attempts" / f"{safe_name(model)}.json"
+
+
+def _begun_path(root: Path, model: str) -> Path:
+    return root / "attempts" / "begun" / f"{safe_name(model)}.json"

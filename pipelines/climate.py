@@ -17,25 +17,18 @@ from forecasting.settings import load_settings
 from forecasting.stores.fencing import Fence
 from forecasting.stores.files import storage_errors
 from forecasting.stores.liveness import claimed
-from pipelines import (
-    admitting,
-    attempts,
-    chronicle,
-    explaining,
-    judging,
-    promotion,
-    recording,
-    refitting,
-    rehearsing,
-    telling,
-)
+from pipelines import admitting, chronicle, explaining, judging, promotion, recording, rehearsing
+from pipelines.attempts import keep as keep_attempt
+from pipelines.attempts import settle as settle_attempt
 from pipelines.catalogue import find_dataset, part_names
 from pipelines.compute import task_runner
 from pipelines.courses import Course, Outcome, Shared, courses, outcome, to_pool
 from pipelines.fitting import FittingFailed, fit_beside
 from pipelines.pooled import Arranged, arrange
 from pipelines.progress import listener
+from pipelines.refitting import refit_candidate
 from pipelines.sources.landing import require_told_apart, shared_source
+from pipelines.telling import said_of, tell
 from pipelines.workspace import close_workspace, read_plan
 
 
@@ -61,7 +54,14 @@ def land(dataset: str, csv: Sequence[str]) -> list[str]:
 
 
 @task(task_run_name="admit-{dataset}")
-def admit(dataset: str, files: Sequence[str], run_id: str, until: str | None = None) -> str:
+def admit(
+    dataset: str,
+    files: Sequence[str],
+    run_id: str,
+    until: str | None = None,
+    *,
+    dry_run: bool = False,
+) -> str:
     """Check the files; returns the data's SHA-256 or refuses. With `until`, of its past only."""
     settings = load_settings()
     admission = admitting.admit_files(settings, dataset, files)
@@ -71,7 +71,8 @@ def admit(dataset: str, files: Sequence[str], run_id: str, until: str | None = N
         description="verdict of the data checks",
     )
     recording.log_admission(settings, run_id, admission)
-    attempts.keep(settings.root, find_dataset(dataset).model, admission)
+    if not dry_run and until is None:
+        keep_attempt(settings.root, find_dataset(dataset).model, admission)
     data_sha256 = admitting.accept(settings, dataset, admission)
     return rehearsing.cut_off(settings, admission, until) if until else data_sha256
 
@@ -125,9 +126,7 @@ def judge(folder: str, candidates: Sequence[str], run_id: str) -> str:
 def refit(folder: str, run_id: str) -> str:
     """Train what passed on all rows as well, where the dataset asks; returns the folder."""
     path = Path(folder)
-    refitting.refit_candidate(
-        load_settings(), path, judging.read_judgement(path), run_id, listener()
-    )
+    refit_candidate(load_settings(), path, judging.read_judgement(path), run_id, listener())
     return folder
 
 
@@ -157,7 +156,8 @@ def promote(folder: str, version: int | None, run_id: str, fence: Fence) -> dict
         markdown=recording.decision_markdown(judgement, decision),
         description="decision of the gate",
     )
-    telling.tell(decision.outcome, decision.model, telling.said_of(decision))
+    tell(decision.outcome, decision.model, said_of(decision))
+    settle_attempt(settings.root, decision.model)
     return recording.decision_json(judgement, decision, run_id)
 
 
@@ -192,7 +192,7 @@ def retrain_climate(
         parts = part_names(dataset)
         require_told_apart(list(parts.values()), csv)
         with courses(settings, parts, preset, seed) as under_way:
-            begin(under_way, csv, preset, seed, until)
+            begin(under_way, csv, preset, seed, until, dry_run=dry_run)
             going = [course for course in under_way if course.goes_on]
             trainings, folders = pooled(going, recipe.cells)
             for course in going:
@@ -204,7 +204,7 @@ def retrain_climate(
                 close_workspace(folder)
             for course in under_way:
                 if course.error is not None:
-                    telling.tell("part-refused", course.dataset.model, course.refusal())
+                    tell("part-refused", course.dataset.model, course.refusal())
             return outcome(under_way)
 
 
@@ -214,6 +214,8 @@ def begin(
     preset: str,
     seed: int,
     until: str | None = None,
+    *,
+    dry_run: bool = False,
 ) -> None:
     """Land each source once, admit every part, cut it into blocks."""
     landed: dict[str, list[str] | GatecastError] = {}
@@ -225,7 +227,7 @@ def begin(
             files = landed[key]
             if isinstance(files, GatecastError):
                 raise files
-            data_sha256 = admit(course.name, files, course.run, until)
+            data_sha256 = admit(course.name, files, course.run, until, dry_run=dry_run)
             course.folder = split(course.name, data_sha256, preset, seed)
 
 

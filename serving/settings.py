@@ -7,7 +7,7 @@ from typing import Final
 from pydantic import Field, SecretStr, ValidationError
 
 from forecasting.errors import SettingsInvalid
-from forecasting.settings import Settings
+from forecasting.settings import UNSHOWN, Settings
 
 #: How a browser on this machine names it.
 LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1", "[::1]")
@@ -145,4 +145,5 @@ def load_serving_settings(**flags: object) -> ServingSettings:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise SettingsInvalid(f"setting {where}: {first['msg']}", found=first["input"]) from error
+        found = None if where.endswith(UNSHOWN) else first["input"]
+        raise SettingsInvalid(f"setting {where}: {first['msg']}", found=found) from None

@@ -20,8 +20,14 @@ SESSION: Final[dict[str, Any]] = {
     "keepalives_interval": 10,
     "keepalives_count": 3,
     "tcp_user_timeout": 30_000,
-    "options": "-c tcp_keepalives_idle=20 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3",
 }
+
+#: The same at the server's end; asked for once connected, since a pooler refuses it before.
+THEIR_END: Final = (
+    "SELECT set_config('tcp_keepalives_idle', '20', false),"
+    " set_config('tcp_keepalives_interval', '10', false),"
+    " set_config('tcp_keepalives_count', '3', false)"
+)
 
 
 class DatabaseUnavailable(GatecastError):
@@ -56,7 +62,7 @@ def require_driver(address: str, setting: str) -> None:
         SettingsInvalid: psycopg is not installed, or the address is none of PostgreSQL.
     """
     try:
-        import psycopg  # noqa: F401, PLC0415 - wanted only where a setting names a database
+        import psycopg  # noqa: PLC0415 - wanted only where a setting names a database
     except ImportError as error:
         raise SettingsInvalid(
             f"setting {setting} needs PostgreSQL's driver",
@@ -65,6 +71,15 @@ def require_driver(address: str, setting: str) -> None:
         ) from error
     if not is_postgres(address):
         raise SettingsInvalid(f"setting {setting} is no database's", expected="postgresql://…")
+    from psycopg.conninfo import make_conninfo  # noqa: PLC0415 - as above
+
+    try:
+        make_conninfo(plain(address))
+    except psycopg.ProgrammingError:
+        # Without the cause: its words repeat the address, in which there may be a password.
+        raise SettingsInvalid(
+            f"setting {setting} cannot be read", expected="postgresql://…, a password with %xx"
+        ) from None
 
 
 def open_database(address: str, setting: str, pauses: tuple[float, ...] = PAUSES) -> Any:  # noqa: ANN401 - psycopg's connection
@@ -89,20 +104,18 @@ def open_database(address: str, setting: str, pauses: tuple[float, ...] = PAUSES
         except psycopg.OperationalError as error:
             pause = next(waits, None)
             if pause is None:
-                said = (str(error).splitlines() or [type(error).__name__])[0]
+                # Without its words: they name as a host what follows an @ in a password.
                 raise DatabaseUnavailable(
-                    f"the database of setting {setting} cannot be had", found=said
-                ) from error
+                    f"the database of setting {setting} cannot be had",
+                    found=error.sqlstate or "no answer",
+                ) from None
             time.sleep(pause)
-        except psycopg.ProgrammingError as error:
-            # Its words repeat the address, in which there may be a password.
-            raise SettingsInvalid(
-                f"setting {setting} cannot be read", expected="postgresql://…"
-            ) from error
 
 
 def _opened(address: str) -> "Connection[tuple[Any, ...]]":
     import psycopg  # noqa: PLC0415 - as above
     from psycopg.conninfo import make_conninfo  # noqa: PLC0415 - as above
 
-    return psycopg.connect(make_conninfo(address, **SESSION), autocommit=True)
+    connection = psycopg.connect(make_conninfo(address, **SESSION), autocommit=True)
+    connection.execute(THEIR_END)
+    return connection

@@ -177,11 +177,15 @@ def _reap_logged_models(
     dry_run: bool,
 ) -> None:
     """Remove the files of versions that were never registered, where nobody is writing them."""
+    abandoned = [
+        each for each in _logged(client, experiments) if _is_abandoned(client, settings, each)
+    ]
+    # Read last: who registers does so before the run is closed by which a model looks abandoned.
     registered = {
         logged_id(entry) for model in list_models(client) for entry in _entries(client, model)
     }
-    for logged in _logged(client, experiments):
-        if logged.model_id in registered or not _is_abandoned(client, settings, logged):
+    for logged in abandoned:
+        if logged.model_id in registered:
             continue
         reaped.logged_models.append(logged.model_id)
         if not dry_run:

@@ -7,7 +7,7 @@ from typing import Any
 from prefect import flow
 from prefect.runtime import flow_run
 
-from forecasting.errors import AlreadyRunning, SourceUnavailable
+from forecasting.errors import AlreadyRunning, GatecastError
 from forecasting.settings import load_settings
 from forecasting.stores.intervals import once
 from forecasting.stores.liveness import claimed
@@ -81,11 +81,12 @@ def retrain_or_say_why_not(dataset: str, preset: str, *, when_due: bool) -> dict
 
 
 def reasons_of(dataset: str) -> list[Reason] | None:
-    """Return why a retraining is due; None where the source did not say what it has."""
+    """Return why a retraining is due; None where a station could not be asked."""
     settings, now = load_settings(), datetime.now(UTC)
     try:
         found = [due(settings, name, part, now) for name, part in part_names(dataset).items()]
-    except (SourceUnavailable, AlreadyRunning):
+    except GatecastError:
+        # The retraining meets it again, and there it stops its own station only.
         return None
     return [reason for each in found for reason in each.reasons]
 

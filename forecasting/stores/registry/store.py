@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+from functools import cache
 from pathlib import Path
 
 from filelock import FileLock
@@ -10,6 +11,8 @@ from forecasting.errors import PickleEnabled, TrackingUnavailable
 from forecasting.settings import Settings
 from forecasting.stores.files import sync_folder
 from forecasting.stores.graphs import SILENCE
+from forecasting.stores.locks import held_lock
+from forecasting.stores.postgres import is_postgres
 
 PICKLE_SWITCH = "MLFLOW_ALLOW_PICKLE_DESERIALIZATION"
 
@@ -67,6 +70,8 @@ def ensure_store(settings: Settings) -> str:
     """
     quiet_environment()
     if settings.tracking_uri:
+        if is_postgres(settings.tracking_uri):
+            _migrate_database(settings.tracking_uri, settings.root, artifact_root(settings))
         return settings.tracking_uri
     folder = settings.root / "mlflow"
     folder.mkdir(parents=True, exist_ok=True)
@@ -83,6 +88,33 @@ def ensure_store(settings: Settings) -> str:
             ) from error
     _check_tables(database)
     return settings.tracking
+
+
+@cache
+def _migrate_database(address: str, root: Path, artifacts: Path) -> None:
+    """Let one process at a time make, or look at, the tables of a PostgreSQL: once a process.
+
+    Four that do so at once on an empty database leave one with a store, and three with errors.
+    """
+    from mlflow.exceptions import MlflowException  # noqa: PLC0415 - 3 s
+    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415 - with it
+
+    busy = "another process makes the store's tables"
+    with held_lock(root, "migration", address=address, wait=MIGRATION_WAIT, busy=busy):
+        try:
+            _open_store(address, artifacts)
+        except (SQLAlchemyError, MlflowException) as error:
+            raise TrackingUnavailable(
+                "the store's tables could not be made", found=type(error).__name__
+            ) from error
+
+
+def _open_store(address: str, artifacts: Path) -> None:
+    """Let MLflow make or migrate its tables at an address."""
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore  # noqa: PLC0415 - 3 s
+
+    store = SqlAlchemyStore(address, artifacts.as_uri())  # type: ignore[no-untyped-call]
+    store.engine.dispose()
 
 
 def _migrate(database: Path, artifacts: Path) -> None:
@@ -105,10 +137,7 @@ def _migrate(database: Path, artifacts: Path) -> None:
 
 def _make_tables(temporary: Path, artifacts: Path) -> None:
     """Let MLflow make its tables, and flush them to the disk."""
-    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore  # noqa: PLC0415 - 3 s
-
-    store = SqlAlchemyStore(f"sqlite:///{temporary}", artifacts.as_uri())  # type: ignore[no-untyped-call]
-    store.engine.dispose()
+    _open_store(f"sqlite:///{temporary}", artifacts)
     with sqlite3.connect(temporary) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     connection.close()

@@ -4,10 +4,11 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 
 import pytest
 
-from forecasting.errors import AlreadyRunning, SettingsInvalid
+from forecasting.errors import AlreadyRunning, GatecastError, SettingsInvalid
 from forecasting.settings import load_settings
 from forecasting.stores.locks import LockLost, held_lock
 from forecasting.stores.postgres import DatabaseUnavailable, open_database
@@ -134,6 +135,14 @@ def test_a_database_that_is_not_there_is_named_by_its_setting():
     with pytest.raises(DatabaseUnavailable, match="lock_uri") as refusal:
         open_database(address, "lock_uri", pauses=(0.01,))
     assert "secret" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("password", ["s3cr%zzet", "x@s3cret", "s3cret"])
+def test_no_error_and_no_cause_that_a_log_would_show_repeats_a_password(password):
+    address = f"postgresql://gatecast:{password}@127.0.0.1:{free_port()}/gatecast"
+    with pytest.raises(GatecastError, match="lock_uri") as refusal:
+        open_database(address, "lock_uri", pauses=())
+    assert "s3cr" not in "".join(traceback.format_exception(refusal.value))
 
 
 @pytest.mark.parametrize("address", ["mysql://db/locks", "postgresql://a:secret@[/x", "nonsense"])

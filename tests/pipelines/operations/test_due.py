@@ -34,10 +34,12 @@ def look(settings, declared):
 def retrain(settings, declared):
     """Put the file through the real door, as the flow does before it trains."""
 
-    def go():
+    def go(*, decided=True):
         name = str(declared)
         admission = admit_files(settings, name, land_files(settings, name, []))
         attempts.keep(settings.root, MODEL, admission)
+        if decided:
+            attempts.settle(settings.root, MODEL)
         return admission
 
     return go
@@ -66,6 +68,18 @@ def test_a_station_without_a_champion_is_due_and_its_data_are_new(look):
         "no-champion": "nothing has been promoted",
         "new-data": "1 of 1 files are new",
     }
+
+
+@pytest.mark.usefixtures("champion")
+def test_new_data_stay_new_until_a_decision_has_come_of_them(look, retrain, declared):
+    rows = declared.with_name("oslo.csv").read_text().splitlines(keepends=True)
+    declared.with_name("oslo.csv").write_text("".join(rows[:-1]))
+
+    retrain(decided=False)
+    assert look() == {"new-data": "1 of 1 files are new"}
+
+    retrain()
+    assert look() == {}
 
 
 @pytest.mark.usefixtures("champion")

@@ -5,6 +5,7 @@ import time
 from dataclasses import replace
 
 import pytest
+from mlflow import MlflowClient
 from mlflow.entities import LoggedModelStatus
 
 from forecasting.stores.liveness import SILENCE, Process
@@ -124,6 +125,25 @@ def test_a_model_that_a_dead_process_never_registered_is_removed_with_its_files(
     assert not folder.parent.exists()
     assert reap(settings).logged_models == []
     assert client.get_logged_model(wanted).model_id == wanted
+
+
+def test_a_model_that_is_registered_while_the_reaper_looks_keeps_its_files(
+    settings, client, start, monkeypatch
+):
+    run = start()
+    model = make_logged(client, run, status=LoggedModelStatus.READY)
+    look = MlflowClient.search_logged_models
+
+    def registered_meanwhile(self, *arguments, **words):
+        found = look(self, *arguments, **words)
+        self.create_model_version(MODEL, f"models:/{model}", run, model_id=model)
+        self.set_terminated(run, "FINISHED")
+        return found
+
+    client.create_registered_model(MODEL)
+    monkeypatch.setattr(MlflowClient, "search_logged_models", registered_meanwhile)
+    assert reap(settings).logged_models == []
+    assert client.get_logged_model(model).model_id == model
 
 
 def test_a_version_without_a_whole_manifest_is_removed_unless_it_has_an_alias(
