@@ -1,17 +1,15 @@
 """Remember what came of each scheduled interval, so that an interval is worked once."""
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from filelock import FileLock
-
-from forecasting.errors import AlreadyRunning
 from forecasting.stores.files import safe_name, write_json
+from forecasting.stores.locks import Held, held_lock
 
 #: How a record is named after the moment at which its interval begins, in UTC.
 STAMP: Final = "%Y%m%dT%H%M%SZ"
@@ -55,7 +53,12 @@ class Worked:
 
 
 def once(
-    root: Path, interval: Interval, work: Callable[[], dict[str, Any]], *, again: bool = False
+    root: Path,
+    interval: Interval,
+    work: Callable[[], dict[str, Any]],
+    *,
+    again: bool = False,
+    address: str | None = None,
 ) -> Worked:
     """Work an interval unless that was done, and keep the outcome durably.
 
@@ -66,11 +69,12 @@ def once(
         interval: what is owed.
         work: does it; returns its outcome as JSON.
         again: work it although there is an outcome, which is then replaced.
+        address: the PostgreSQL database that keeps the locks, where one does.
 
     Raises:
         AlreadyRunning: another process works an interval of the same kind and key.
     """
-    with _working(root, interval):
+    with _working(root, interval, address):
         kept = None if again else outcome_of(root, interval)
         if kept is not None:
             return Worked(outcome=kept, repeated=True)
@@ -102,21 +106,10 @@ def keep_from(root: Path, interval: Interval, moment: datetime) -> None:
     write_json(interval.folder(root) / SINCE, {"since": moment.astimezone(UTC).isoformat()})
 
 
-@contextmanager
-def _working(root: Path, interval: Interval) -> Iterator[None]:
+def _working(root: Path, interval: Interval, address: str | None) -> AbstractContextManager[Held]:
     interval.folder(root)  # refuses a name that may not become part of a path
-    path = root / "locks" / f"interval-{interval.kind}-{interval.key}.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path, timeout=0)
-    try:
-        lock.acquire()
-    except TimeoutError as error:
-        raise AlreadyRunning(
-            f"{interval.kind} of {interval.key} is at work",
-            expected="one run at a time",
-            found="another process",
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()
+    name, busy = (
+        f"interval-{interval.kind}-{interval.key}",
+        f"{interval.kind} of {interval.key} is at work",
+    )
+    return held_lock(root, name, address=address, wait=0, busy=busy)

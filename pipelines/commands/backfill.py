@@ -103,7 +103,7 @@ def _work(
 
     told = {"as_of": day.isoformat()}
     try:
-        worked = once(settings.root, interval, work, again=again)
+        worked = once(settings.root, interval, work, again=again, address=settings.lock_address)
     except GatecastError as error:
         return {**told, "error": error.to_json()}
     return {**told, "repeated": worked.repeated, **worked.outcome}

@@ -54,6 +54,7 @@ def retrain_on_schedule(
             interval,
             lambda: retrain_or_say_why_not(dataset, preset, when_due=when_due),
             again=again,
+            address=settings.lock_address,
         )
     except AlreadyRunning as error:
         return told | {"dropped": str(error)}
