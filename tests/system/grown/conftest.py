@@ -140,7 +140,9 @@ def pause_once_begun(parts):
 
     def begun():
         running = {"flow_runs": {"state": {"type": {"any_": ["RUNNING", "COMPLETED"]}}}}
-        return {run["deployment_id"] for run in ask(f"{api}/flow_runs/filter", running)}
+        # The retraining itself is a flow within the scheduled one, of no deployment.
+        found = ask(f"{api}/flow_runs/filter", running)
+        return {run["deployment_id"] for run in found if run["deployment_id"]}
 
     until(lambda: len(begun()) == len(NAMES), lambda: parts.log("worker"), RETRAINING)
     for deployment in begun():
@@ -148,9 +150,10 @@ def pause_once_begun(parts):
 
 
 def ended(done):
-    """Return the flow runs that are completed."""
+    """Return the flow runs of deployments that are completed."""
     wanted = {"state": {"type": {"any_": ["COMPLETED"]}}}
-    return done.prefect("flow_runs/filter", flow_runs=wanted)
+    found = done.prefect("flow_runs/filter", flow_runs=wanted)
+    return [run for run in found if run["deployment_id"]]
 
 
 def training(parts):

@@ -11,7 +11,7 @@ import pytest
 from mlflow import MlflowClient
 
 from tests.system.conftest import unmeasured
-from tests.system.grown.conftest import published
+from tests.system.grown.conftest import ended, published
 from tests.system.grown.parts import until
 from tests.system.grown.stations import NAMES
 
@@ -42,8 +42,7 @@ def answer(address, station, key):
 
 
 def test_the_schedule_of_each_station_was_taken_from_the_pool_once(retrained):
-    runs = retrained.prefect("flow_runs/filter")
-    done = [run for run in runs if run["state_type"] == "COMPLETED"]
+    done = ended(retrained)
 
     assert len(done) == len(NAMES)
     assert {run["work_pool_name"] for run in done} == {"gatecast"}
