@@ -60,7 +60,8 @@ def tried(bench: Any, wanted: dict[str, Any], point: str) -> Any:
     complaints += [f"after the rerun: {each}" for each in compared(found, wanted)]
     if complaints:
         bench.keep(Fault(part="flows", name=point))
-    return Trial(part="flows through Prefect", name=point, ended="killed", reached=killed,
+    ended = "killed" if killed else "failed"
+    return Trial(part="flows through Prefect", name=point, ended=ended, reached=killed,
                  complaints=complaints)  # fmt: skip
 
 

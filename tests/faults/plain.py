@@ -19,7 +19,7 @@ from mlflow.utils import requirements_utils
 
 from forecasting.climate.recipe import RECIPES
 from forecasting.settings import Settings
-from pipelines import climate, fitting, refitting
+from pipelines import climate, fitting, refitting, telling
 
 STEPS = ("land", "admit", "split", "pool", "judge", "refit", "publish", "promote")
 
@@ -80,8 +80,9 @@ def make_plain() -> None:
         setattr(climate, name, getattr(climate, name).fn)
     climate.fit = Fit()
     refitting.fit_beside = fit_here
-    for name in ("create_markdown_artifact", "create_table_artifact", "emit_event"):
+    for name in ("create_markdown_artifact", "create_table_artifact"):
         setattr(climate, name, silent)
+    telling.emit_event = silent
 
 
 def retrain(dataset: str) -> dict[str, Any]:
