@@ -62,7 +62,13 @@ def dask_workers(workers: int) -> Iterator[Scatter]:
     from distributed import Client, LocalCluster  # noqa: PLC0415 - as above
 
     with (
-        dask.config.set({"distributed.nanny.pre-spawn-environ": WORKER_ENVIRONMENT}),
+        dask.config.set(
+            {
+                "distributed.nanny.pre-spawn-environ": WORKER_ENVIRONMENT,
+                # A worker is busy with imports when it is first called; on a busy machine for long.
+                "distributed.comm.timeouts.connect": "120s",
+            }
+        ),
         LocalCluster(
             n_workers=workers,
             threads_per_worker=1,
