@@ -73,7 +73,8 @@ def dask_workers(workers: int) -> Iterator[Scatter]:
             n_workers=workers,
             threads_per_worker=1,
             processes=True,
-            dashboard_address=None,
+            # With None the scheduler's pages open on 8787 to everybody, if nobody else has it.
+            dashboard_address="127.0.0.1:0",
             # Dask would stop a worker that holds a share of the machine's memory; ours stay small.
             memory_limit=0,
         ) as cluster,
