@@ -29,18 +29,26 @@ def write_stations(folder: Path, stations: int, days: int = DAYS) -> Path:
     one impossible value, which the checks find.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    parts = [HEAD]
     for place in range(stations):
-        name = f"s{place:05d}"
-        (folder / f"{name}.csv").write_text(_csv(place, days))
-        parts.append(
-            f"[stations.{name}]\nlatitude = {-60 + place * 7 % 120}\nlongitude = {place % 360}\n"
-            f'timezone = "UTC"\nelevation = {place * 13 % 2000}\n'
-            f'source = {{ kind = "csv", paths = ["{name}.csv"] }}\n'
-        )
+        (folder / f"{_name(place)}.csv").write_text(_csv(place, days))
     path = folder / f"{NAME}.toml"
-    path.write_text("".join(parts))
+    path.write_text(declaration(stations))
     return path
+
+
+def declaration(stations: int) -> str:
+    """Return the TOML of so many stations, spread over the Earth."""
+    parts = [
+        f"[stations.{_name(place)}]\nlatitude = {place * 7 % 120 - 60}\n"
+        f'longitude = {place % 360 - 180}\ntimezone = "UTC"\nelevation = {place * 13 % 2000}\n'
+        f'source = {{ kind = "csv", paths = ["{_name(place)}.csv"] }}\n'
+        for place in range(stations)
+    ]
+    return "".join([HEAD, *parts])
+
+
+def _name(place: int) -> str:
+    return f"s{place:05d}"
 
 
 def _csv(place: int, days: int) -> str:

@@ -62,12 +62,19 @@ def dask_workers(workers: int) -> Iterator[Scatter]:
     from distributed import Client, LocalCluster  # noqa: PLC0415 - as above
 
     with (
-        dask.config.set({"distributed.nanny.pre-spawn-environ": WORKER_ENVIRONMENT}),
+        dask.config.set(
+            {
+                "distributed.nanny.pre-spawn-environ": WORKER_ENVIRONMENT,
+                # A worker is busy with imports when it is first called; on a busy machine for long.
+                "distributed.comm.timeouts.connect": "120s",
+            }
+        ),
         LocalCluster(
             n_workers=workers,
             threads_per_worker=1,
             processes=True,
-            dashboard_address=None,
+            # With None the scheduler's pages open on 8787 to everybody, if nobody else has it.
+            dashboard_address="127.0.0.1:0",
             # Dask would stop a worker that holds a share of the machine's memory; ours stay small.
             memory_limit=0,
         ) as cluster,

@@ -8,8 +8,9 @@ from benchmarks.scale import answering, steps
 from benchmarks.scale.__main__ import MARKS, parse, show
 from benchmarks.scale.growth import TooFewSizes, exponent, grown, growth, last_exponent
 from benchmarks.scale.stage import STAGES, measure, names_in, peak_megabytes
-from benchmarks.scale.stations import NAME, write_stations
+from benchmarks.scale.stations import NAME, declaration, write_stations
 from benchmarks.scale.workers import files_in
+from data_checks.parts import parse_parts
 from forecasting.errors import SeriesTooShort
 from serving.runtime import Forecaster
 
@@ -78,6 +79,13 @@ def test_a_station_is_the_same_whatever_the_number_of_the_others(tmp_path):
 
     assert (one.parent / "s00000.csv").read_bytes() == (three.parent / "s00000.csv").read_bytes()
     assert three.read_text().startswith(one.read_text())
+
+
+def test_a_thousand_stations_are_one_declaration():
+    parts = parse_parts(declaration(1000), "made-up.toml")
+
+    assert len({part.place.name for part in parts}) == 1000
+    assert {part.model for part in parts} > {"climate-s00000", "climate-s00999"}
 
 
 def test_a_peak_is_of_this_process_and_above_nothing():
