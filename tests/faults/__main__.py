@@ -33,6 +33,9 @@ class Extent:
 FULL = Extent(points=260, calls=240, errors=48, disks=16, flows=6, database=50, cold=50, rounds=200)
 SHORT = Extent(points=37, calls=9, errors=4, disks=3, flows=1, database=3, cold=2, rounds=20)
 
+#: Points that a whole run has at least.
+LEAST = 500
+
 PARTS = ("points", "calls", "errors", "disks", "flows", "database", "cold", "promotions")
 
 
@@ -62,7 +65,9 @@ def main(arguments: list[str]) -> int:
 
     make_plain()
     folder = asked.folder or Path(tempfile.mkdtemp(prefix="gatecast-faults-"))
-    report = Report(seed=asked.seed, log=folder / "trials.jsonl")
+    whole = not asked.short and set(asked.only) == set(PARTS)
+    least = LEAST if whole else 0
+    report = Report(seed=asked.seed, log=folder / "trials.jsonl", least=least)
     with scratch(folder) as place:
         run = Run(
             folder=place,

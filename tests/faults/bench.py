@@ -126,7 +126,8 @@ def wanted_of(bench: Bench) -> dict[str, Any]:
     old = bench.looked(follow=False)
     if old["complaints"]:
         raise RuntimeError(f"the home is not sound before anything is done: {old}")
-    return {**bench.undisturbed(), "old": old["weights"]}
+    kept = soundness.acknowledged(bench.home)
+    return {**bench.undisturbed(), "old": old["weights"], "kept": kept}
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 `python -m tests.faults.broken FOLDER` prints one object: the trial with everything in place, the
 same one without the healing of a cut-off promotion, one with a published file cut short by the
-fault, and one with an alias that has gone.
+fault, one with an alias that has gone, and one with a line of the log that has.
 """
 
 import json
@@ -36,8 +36,14 @@ def without_alias(home: Path) -> None:
         connection.execute("DELETE FROM registered_model_aliases WHERE alias = 'champion'")
 
 
+def without_a_line(home: Path) -> None:
+    """Take the first line out of the promotion log."""
+    log = home / "promotions.jsonl"
+    log.write_bytes(b"".join(log.read_bytes().splitlines(keepends=True)[1:]))
+
+
 def main(folder: str) -> None:
-    """Do the four trials."""
+    """Do the five trials."""
     make_plain()
     learn(Path(folder), counting=None)
     bench = begun(Path(folder) / "broken")
@@ -47,6 +53,7 @@ def main(folder: str) -> None:
         "without healing": replace(bench, healing=False),
         "a file cut short": replace(bench, spoil=cut_short),
         "an alias gone": replace(bench, spoil=without_alias),
+        "a log line gone": replace(bench, spoil=without_a_line),
     }
     found = {name: asdict(each.tried(CUT_OFF, wanted)) for name, each in benches.items()}
     sys.stdout.write(json.dumps(found))

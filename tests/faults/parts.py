@@ -71,6 +71,7 @@ class Run:
 
     def jobs(self, parts: Sequence[str], learned: Learned) -> list[Job]:
         """Return the trials of retrainings, in a drawn order."""
+        first: list[Fault] = []
         faults: list[Fault] = []
         if "points" in parts:
             found = points.passed(learned.notes)
@@ -78,7 +79,9 @@ class Run:
                 complaint = "no retraining comes to this point"
                 self.report.trials.append(Trial(part=points.PART, name=point, ended="finished",
                                                 reached=False, complaints=[complaint]))  # fmt: skip
-            faults += points.kills(found, self.extent.points, self.rng)
+            kills = points.kills(found, self.extent.points, self.rng)
+            first, faults = kills[: len(found)], kills[len(found) :]
+            self.rng.shuffle(first)
         if "calls" in parts:
             faults += calls.kills(calls.counted(learned.calls), self.extent.calls, self.rng)
         if "errors" in parts:
@@ -89,7 +92,8 @@ class Run:
         if "flows" in parts:
             jobs += flows.jobs(self.extent.flows, self.rng)
         self.rng.shuffle(jobs)
-        return jobs
+        # Each point once before anything else: a run that is cut off has tried them all.
+        return [*map(trial_of, first), *jobs]
 
 
 def trial_of(fault: Fault) -> Job:

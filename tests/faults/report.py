@@ -12,17 +12,23 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from forecasting.faults import POINTS
+from tests.faults.points import PART
 from tests.faults.trials import Trial
 
 
 @dataclass(kw_only=True)
 class Report:
-    """All trials of a run, what was left out of it and why, and a line a trial as it comes."""
+    """All trials of a run, what was left out of it and why, and a line a trial as it comes.
+
+    `least` is how many points a whole run has at least; 0 of one that is a sample or a part.
+    """
 
     seed: int
     log: Path
     begun: float = field(default_factory=time.monotonic)
     trials: list[Trial] = field(default_factory=list)
+    least: int = 0
     late: int = 0
     skipped: dict[str, str] = field(default_factory=dict)
 
@@ -104,4 +110,18 @@ class Report:
         seconds = time.monotonic() - self.begun
         sys.stdout.write(f"seed {self.seed}, {seconds / 60:.1f} minutes\n")
         sys.stdout.write(f"faults: {self.points} points, {self.lost} lost\n")
-        return 0 if self.points and not self.lost else 1
+        for why in self.gaps():
+            sys.stdout.write(f"not what a whole run is: {why}\n")
+        return 0 if self.points and not self.lost and not self.gaps() else 1
+
+    def gaps(self) -> list[str]:
+        """Say what a whole run lacks: nothing is asked of a sample."""
+        if not self.least:
+            return []
+        killed = {t.name.partition("@")[0] for t in self.trials if t.part == PART and t.reached}
+        untried = [point for point in POINTS if point not in killed]
+        return [
+            *([f"{self.points} points of {self.least}"] if self.points < self.least else []),
+            *([f"nobody was killed at {', '.join(untried)}"] if untried else []),
+            *(f"{part} was skipped" for part in self.skipped),
+        ]

@@ -133,6 +133,29 @@ def broken_admission(root: Path, folder: Path) -> str | None:
     return None if series.sha256 == folder.name else f"{folder.name} holds other data"
 
 
+def acknowledged(root: Path) -> dict[str, Any]:
+    """Return what a home has promised to keep: log lines, raw files, series with a verdict."""
+    logs = [root / "promotions.jsonl", *(root / "decisions").glob("*.jsonl")]
+    return {
+        "logs": {str(log.relative_to(root)): log.read_bytes() for log in logs if log.exists()},
+        "files": sorted(
+            str(path.relative_to(root))
+            for pattern in ("raw/*.csv", "admitted/*/verdict.json", "stations/*")
+            for path in root.glob(pattern)
+        ),
+    }
+
+
+def forgotten(root: Path, kept: dict[str, Any]) -> Complaints:
+    """Say what a home no longer has of what it had promised to keep."""
+    complaints = [
+        f"lines of {name} are gone"
+        for name, content in kept["logs"].items()
+        if not (root / name).exists() or not (root / name).read_bytes().startswith(content)
+    ]
+    return complaints + [f"{name} is gone" for name in kept["files"] if not (root / name).exists()]
+
+
 def broken_logs(root: Path) -> Complaints:
     """Follow the chain of the promotion log, and read each line of the decisions' log."""
     complaints, earlier = [], None

@@ -9,6 +9,7 @@ from itertools import pairwise
 
 import pytest
 
+from forecasting.faults import POINTS
 from tests.faults.points import kills, spread, unreached
 from tests.faults.report import Report
 from tests.faults.trials import Trial
@@ -87,3 +88,30 @@ def test_a_protection_that_is_taken_away_is_missed(tmp_path):
     assert any("MANIFEST_MISMATCH" in each or "ManifestMismatch" in each
                for each in found["a file cut short"])  # fmt: skip
     assert "after the fault: 0 versions have the alias champion" in found["an alias gone"]
+    assert "after the fault: lines of promotions.jsonl are gone" in found["a log line gone"]
+
+
+def make_report(tmp_path, *, least, trials=(), **others):
+    report = Report(seed=1, log=tmp_path / "trials.jsonl", least=least, **others)
+    report.trials.extend(trials)
+    return report
+
+
+def test_a_whole_run_has_killed_at_every_point_and_left_nothing_out(tmp_path):
+    everywhere = [
+        make_trial(name=f"{point}@{number}") for point in POINTS for number in range(1, 20)
+    ]
+
+    assert make_report(tmp_path, least=500, trials=everywhere).close() == 0
+    assert make_report(tmp_path, least=500, trials=everywhere[19:]).close() == 1
+    assert make_report(tmp_path, least=10_000, trials=everywhere).close() == 1
+    skipped = {"disks": "not root"}
+    assert make_report(tmp_path, least=500, trials=everywhere, skipped=skipped).close() == 1
+
+
+def test_a_sample_needs_one_point_and_no_loss(tmp_path):
+    sound, lost = make_trial(), make_trial(complaints=["gone"])
+
+    assert make_report(tmp_path, least=0, trials=[sound]).close() == 0
+    assert make_report(tmp_path, least=0).close() == 1
+    assert make_report(tmp_path, least=0, trials=[sound, lost]).close() == 1

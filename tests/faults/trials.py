@@ -110,12 +110,15 @@ class Bench:
             self.spoil(self.home)
         complaints = unclear(ended)
         complaints += [f"after the fault: {each}" for each in old_or_new(self, wanted)]
+        kept = wanted["kept"]
+        complaints += [f"after the fault: {each}" for each in soundness.forgotten(self.home, kept)]
         again = forked(self.retrain, self.log)
         if again.answer is None:
             said = again.refused or again.broke or again.code
             complaints.append(f"the rerun did not end: {said}")
         found = self.looked(follow=self.healing)
         complaints += [f"after the rerun: {each}" for each in compared(found, wanted)]
+        complaints += [f"after the rerun: {each}" for each in soundness.forgotten(self.home, kept)]
         if complaints:
             self.keep(fault)
         return Trial(
