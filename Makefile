@@ -60,19 +60,19 @@ $(RIVALS)/.installed: benchmarks/rivals.lock | setup
 	$(RIVALS)/bin/python -m pip install --quiet torch==2.13.0
 	@touch $@
 
-grown: setup ## the parts of compose.yaml on loopback: a scheduled retraining, two replicas
-	$(BIN)/pytest -m grown --no-cov -n 0 -s --durations=8 tests/system/grown
+grown: setup ## a served schedule, and all parts of compose.yaml on loopback with two replicas
+	$(BIN)/pytest -m grown --no-cov -n 0 --durations=8 tests/system
 
 images: setup ## both images by buildah, without a Docker engine (as root); the built API answers
 	.ci/images
 
 FAULTS ?=
 faults: setup ## kills at 500 points, races, full disks, PostgreSQL killed: up to 90 minutes
-	$(BIN)/pytest -q -m faults --no-cov -n 0 tests/faults
+	$(BIN)/pytest -q -m faults --no-cov -n 0 tests
 	$(BIN)/python -m tests.faults --json .cache/faults.json $(FAULTS)
 
 faults-short: setup ## a sample of about 60 of them, others each day
-	$(BIN)/pytest -q -m faults --no-cov -n 0 tests/faults
+	$(BIN)/pytest -q -m faults --no-cov -n 0 tests
 	$(BIN)/python -m tests.faults --short --json .cache/faults-short.json $(FAULTS)
 
 SOAK_SECONDS ?= 3600

@@ -27,11 +27,11 @@ def registered(tree):
             )
 
 
-def test_the_command_line_imports_cyclopts_and_our_errors_only(modules):
+def test_the_command_line_imports_cyclopts_our_errors_and_points_of_faults_only(modules):
     names = set(imported(modules["gatecast.py"]))
 
     foreign = {name for name in names if name.partition(".")[0] not in sys.stdlib_module_names}
-    assert foreign == {"cyclopts", "forecasting.errors"}
+    assert foreign == {"cyclopts", "forecasting.errors", "forecasting.faults"}
 
 
 def test_every_verb_is_an_import_string_of_a_function_that_is_there(modules):

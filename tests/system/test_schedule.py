@@ -22,7 +22,7 @@ from pipelines.operations.ticks import retraining_of
 from tests.system.conftest import unmeasured
 
 #: Three retrainings' worth of servers and processes, each a minute or more on a busy machine.
-pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.system, pytest.mark.grown, pytest.mark.timeout(900)]
 
 
 def ask(address, path, content):

@@ -16,6 +16,9 @@ NUMBERS = itertools.count()
 SCRIPT = Path(__file__).with_name("racing_promoters.py")
 
 
+pytestmark = pytest.mark.faults
+
+
 @pytest.fixture(scope="module")
 def database():
     if BINARIES is None:
