@@ -11,14 +11,14 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
 from filelock import FileLock
 
-from forecasting.stores.files import write_json
+from forecasting.stores.files import storage_errors, write_json
 
 #: Seconds from one heartbeat to the next, as Prefect's own.
 HEARTBEAT: Final = 30.0
@@ -118,16 +118,20 @@ def claimed(root: Path, flow_run: str | None) -> Iterator[Claim]:
     Args:
         root: the home folder.
         flow_run: Prefect's id of the run; None outside Prefect.
+
+    Raises:
+        StorageFailed: the record cannot be written.
     """
     own = Process.own()
     path = root / "alive" / f"{own.pid}-{own.started}-{flow_run or 'none'}.json"
     claim = Claim(path=path, process=own, flow_run=flow_run or "")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _sweep(root, time.time())
     ended = threading.Event()
-    lock = FileLock(claim.lock, thread_local=False)
-    with lock:
-        write_json(path, asdict(own) | {"flow_run": claim.flow_run})
+    with ExitStack() as held:
+        with storage_errors("the record of who is at work"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _sweep(root, time.time())
+            held.enter_context(FileLock(claim.lock, thread_local=False))
+            write_json(path, asdict(own) | {"flow_run": claim.flow_run})
         beating = threading.Thread(target=_beat, args=(path, ended), daemon=True)
         beating.start()
         try:

@@ -163,7 +163,7 @@ def wait_until(what, process, seconds=600):
         time.sleep(0.1)
 
 
-@pytest.mark.faults
+@pytest.mark.grown
 @pytest.mark.timeout(1200)
 def test_a_real_retraining_that_is_killed_is_closed_everywhere_and_the_next_one_finishes(
     server, shared_prefect, tmp_path
@@ -191,7 +191,7 @@ def test_a_real_retraining_that_is_killed_is_closed_everywhere_and_the_next_one_
     assert json.loads(out)["model"] == "climate-seattle"
 
 
-@pytest.mark.faults
+@pytest.mark.grown
 @pytest.mark.timeout(1800)
 def test_a_worker_believed_dead_that_comes_back_cannot_publish(shared_prefect, tmp_path):
     home = tmp_path / "home"
@@ -241,7 +241,7 @@ work(sys.argv[1])
 """
 
 
-@pytest.mark.faults
+@pytest.mark.grown
 @pytest.mark.timeout(1200)
 def test_when_the_server_dies_in_mid_flow_the_work_stands_and_the_state_is_repaired_later(
     tmp_path,

@@ -8,6 +8,7 @@ from dataclasses import asdict, replace
 
 import pytest
 
+from forecasting.errors import StorageFailed
 from forecasting.stores import liveness
 from forecasting.stores.liveness import KEPT, SILENCE, Process, claimed, claims
 
@@ -119,3 +120,9 @@ def test_records_of_the_long_dead_are_swept_by_the_next(tmp_path, holder):
     os.utime(claim.path, (old, old))
     with claimed(tmp_path, "run-8"):
         assert [each.flow_run for each in claims(tmp_path)] == ["run-8"]
+
+
+def test_a_home_that_takes_no_record_is_told_by_its_code(tmp_path):
+    (tmp_path / "alive").write_text("another's")
+    with pytest.raises(StorageFailed), claimed(tmp_path, "run-1"):
+        pass
