@@ -11,6 +11,8 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -73,19 +75,20 @@ def run(bench: Any, fault: str) -> tuple[int, str]:
         "GATECAST_FAULT": fault,
         "GATECAST_HOME": str(bench.home),
     }
-    with bench.log.open("ab") as log:
+    # A file, no pipe: the server that the flow has started outlives a kill, and would keep it open.
+    with bench.log.open("ab") as log, tempfile.TemporaryFile() as said:
         child = subprocess.Popen(
             [sys.executable, "-m", "tests.faults.flows", bench.start.dataset],
-            stdout=subprocess.PIPE, stderr=log, env=environment, start_new_session=True,
+            stdout=said, stderr=log, env=environment, start_new_session=True,
         )  # fmt: skip
         try:
-            said, _ = child.communicate(timeout=PATIENCE)
+            child.wait(timeout=PATIENCE)
         finally:
-            try:
+            with suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                child.wait()
-    return child.returncode, said.decode()
+            child.wait()
+        said.seek(0)
+        return child.returncode, said.read().decode()
 
 
 def main(arguments: list[str]) -> int:
