@@ -106,7 +106,8 @@ def home(tmp_path_factory):
 def test_every_stage_is_measured(home):
     _, told = home
 
-    assert all(each["megabytes"] >= each["megabytes_before"] > 0 for each in told.values())
+    # The kernel adds each processor's share of a counter up late: some hundred KiB may be missing.
+    assert all(each["megabytes"] > each["megabytes_before"] - 1 > 0 for each in told.values())
     assert told["judge"]["stations"] == 2
     assert told["judge"]["cpu"] > told["land"]["cpu"] > 0
 
