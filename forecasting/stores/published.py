@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 import tempfile
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -123,12 +124,21 @@ def verify_manifest(folder: Path, expected_sha256: str | None = None) -> None:
         raise ManifestMismatch("another manifest", expected=expected_sha256, found=digest)
     named = _parse_manifest(content)
     present = manifest_of(folder)
+    require_same_sums(named, present, "files do not match the manifest")
+
+
+def require_same_sums(named: Mapping[str, str], present: Mapping[str, str], what: str) -> None:
+    """Refuse files that are not those of a list, both as SHA-256 by name; names the first five.
+
+    Raises:
+        ManifestMismatch: a file is missing, extra or changed.
+    """
     wrong = sorted(
         name for name in named.keys() | present.keys() if named.get(name) != present.get(name)
     )
     if wrong:
         raise ManifestMismatch(
-            f"files do not match the manifest: {', '.join(wrong)}",
+            f"{what}: {', '.join(wrong[:5])}",
             expected=named.get(wrong[0], "no such file"),
             found=present.get(wrong[0], "no such file"),
         )

@@ -12,10 +12,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from forecasting.errors import GatecastError, ManifestMismatch
+from forecasting.errors import GatecastError
 from forecasting.settings import Settings
 from forecasting.stores.files import sha256, sync_folder, write_json
 from forecasting.stores.locks import held_lock
+from forecasting.stores.published import require_same_sums
 
 #: The list of what a backup holds, with its sums; written last, by rename.
 CONTENTS = "backup.json"
@@ -162,15 +163,7 @@ def verify(source: Path, contents: dict[str, Any]) -> None:
     named = contents["files"]
     present = {str(path.relative_to(source)): sha256(path) for path in _files(source)}
     present.pop(CONTENTS, None)
-    wrong = sorted(
-        name for name in present.keys() | named.keys() if present.get(name) != named.get(name)
-    )
-    if wrong:
-        raise ManifestMismatch(
-            f"the backup is not whole: {', '.join(wrong[:5])}",
-            expected=named.get(wrong[0], "no such file"),
-            found=present.get(wrong[0], "no such file"),
-        )
+    require_same_sums(named, present, "the backup is not whole")
 
 
 def _require_empty(folder: Path) -> None:
