@@ -96,7 +96,7 @@ class Bench:
         self._threads = threads
         self._seconds = seconds
         self._started: list[threading.Thread] = []
-        self._waiting: SimpleQueue[_Job | None] = SimpleQueue()
+        self._waiting: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
 
     async def do(self, work: Callable[[], Outcome]) -> Outcome:
         """Run the work in one of the threads.
@@ -104,13 +104,20 @@ class Bench:
         Raises:
             WorkTimeout: it was not done in time; what runs by then is not stopped.
         """
+        promise: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        # The request's id goes with it, for the log.
+        return await self.wait(promise, _Job(promise, contextvars.copy_context(), work).do)
+
+    async def wait(self, promise: "asyncio.Future[Outcome]", job: Callable[[], None]) -> Outcome:
+        """Wait for a promise that a job in one of the threads keeps, itself or by another.
+
+        Raises:
+            WorkTimeout: as `do`.
+        """
         if not self._started:
             self._start()
-        loop = asyncio.get_running_loop()
-        promise: asyncio.Future[Outcome] = loop.create_future()
-        # The request's id goes with it, for the log.
-        self._waiting.put(_Job(promise, contextvars.copy_context(), work))
-        ending = loop.call_later(self._seconds, self._give_up, promise)
+        self._waiting.put(job)
+        ending = promise.get_loop().call_later(self._seconds, self._give_up, promise)
         try:
             return await promise
         finally:
@@ -130,7 +137,7 @@ class Bench:
 
     def _give_up(self, promise: "asyncio.Future[Any]") -> None:
         expected = f"at most {self._seconds:g} s"
-        _keep(promise, None, WorkTimeout("the answer took too long", expected=expected))
+        keep(promise, None, WorkTimeout("the answer took too long", expected=expected))
 
 
 @dataclass(frozen=True)
@@ -153,10 +160,10 @@ class _Job:
             failed = error
         # A loop that has ended waits for nothing.
         with suppress(RuntimeError):
-            self.promise.get_loop().call_soon_threadsafe(_keep, self.promise, found, failed)
+            self.promise.get_loop().call_soon_threadsafe(keep, self.promise, found, failed)
 
 
-def _keep(promise: "asyncio.Future[Any]", found: object, failed: BaseException | None) -> None:
+def keep(promise: "asyncio.Future[Any]", found: object, failed: BaseException | None) -> None:
     """Keep a promise that nobody has kept, broken or withdrawn."""
     if promise.done():
         return
@@ -166,7 +173,7 @@ def _keep(promise: "asyncio.Future[Any]", found: object, failed: BaseException |
         promise.set_exception(failed)
 
 
-def _work(waiting: "SimpleQueue[_Job | None]") -> None:
+def _work(waiting: "SimpleQueue[Callable[[], None] | None]") -> None:
     """Do one job after the other until told to end, or until the program ends."""
     while True:
         try:
@@ -177,4 +184,4 @@ def _work(waiting: "SimpleQueue[_Job | None]") -> None:
             return
         if job is None:
             return
-        job.do()
+        job()

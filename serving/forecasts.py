@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,19 +108,31 @@ def _question(
 
 
 def run(prepared: Sequence[Prepared]) -> list[list[Said]]:
-    """Run the graphs; a list per wish, one per target."""
-    return [[ask(question) for question in each.questions] for each in prepared]
+    """Run the graphs, each for all that ask it; returns a list per wish, one per target."""
+    said: list[list[Said]] = [[None] * len(each.questions) for each in prepared]
+    asking: dict[int, list[tuple[int, int]]] = {}
+    for wish, each in enumerate(prepared):
+        for target, question in enumerate(each.questions):
+            if question.forecaster is not None and question.history is not None:
+                asking.setdefault(id(question.forecaster), []).append((wish, target))
+    for places in asking.values():
+        questions = [prepared[wish].questions[target] for wish, target in places]
+        for (wish, target), word in zip(places, _ask(questions), strict=True):
+            said[wish][target] = word
+    return said
 
 
-def ask(question: Question) -> Said:
-    """Return what the forecaster of a question says; None where it has none."""
-    forecaster, history = question.forecaster, question.history
-    if forecaster is None or history is None:
-        return None
+def _ask(questions: Sequence[Question]) -> list[Said]:
+    """Return what the one forecaster of some questions says to each."""
+    forecaster = cast("Forecaster", questions[0].forecaster)
+    histories = [cast("History", each.history) for each in questions]
     try:
-        return forecaster.quantiles(history.values, history.origin)
+        return list(forecaster.many(histories))
     except ModelOutputInvalid as error:
-        return error
+        if len(questions) == 1:
+            return [error]
+    # One of them has spoiled it: the others are owed their forecasts.
+    return [word for each in questions for word in _ask([each])]
 
 
 def judge_own_days(

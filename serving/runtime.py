@@ -1,8 +1,8 @@
 """Run a published version with ONNX Runtime: verified first, then parsed, then tried."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -13,6 +13,7 @@ from forecasting.errors import ManifestMismatch, ModelInvalid, ModelOutputInvali
 from forecasting.stores.graphs import open_graph, runtime_errors
 from forecasting.stores.published import GRAPH, ModelCard, Pointer, read_card, verify_manifest
 from serving.history import History
+from serving.trying import together_in
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -40,11 +41,15 @@ class Seen:
 
 @dataclass(frozen=True)
 class Forecaster:
-    """One published version, ready to forecast; safe to call from several threads."""
+    """One published version, ready to forecast; safe to call from several threads.
+
+    `together` is how many histories its graph may be run on at once.
+    """
 
     pointer: Pointer
     card: ModelCard
     session: "onnxruntime.InferenceSession"
+    together: int = 1
     seen: Seen = field(default_factory=Seen, compare=False)
 
     @classmethod
@@ -64,7 +69,7 @@ class Forecaster:
         forecaster = cls(pointer, _fitting_card(folder, pointer), _session(folder / GRAPH))
         forecaster._check_signature()
         forecaster._try_out()
-        return forecaster
+        return replace(forecaster, together=together_in(forecaster.session, forecaster.card))
 
     def quantiles(self, history: NDArray[np.float32], origin: int) -> NDArray[np.float64]:
         """Forecast the steps after the origin.
@@ -87,14 +92,23 @@ class Forecaster:
     def many(self, histories: Sequence[History]) -> NDArray[np.float64]:
         """Forecast after several histories: (histories, horizon, levels).
 
-        One after the other: in a run of several rows a history's last bits depend on its place
-        and on the number of the others, by which other instructions are taken. So its forecast
-        is the same whoever else asks (tests/properties/test_forecast_laws.py).
+        Each is the same to the last bit whoever else asks: as many as a graph was found to
+        answer so (`together_in`) are run at once, else one after the other.
 
         Raises:
             ModelOutputInvalid: as `quantiles`; one bad history refuses all.
         """
-        return np.stack([self.quantiles(each.values, each.origin) for each in histories])
+        quantiles = np.concatenate(
+            [
+                self._run(
+                    np.stack([each.values for each in some]),
+                    np.array([each.origin for each in some], np.int64),
+                )
+                for some in _parts(histories, self.together)
+            ]
+        )
+        self.seen.note(quantiles)
+        return quantiles
 
     def _run(self, history: NDArray[np.float32], origin: NDArray[np.int64]) -> NDArray[np.float64]:
         """Run (batch, history, variables) and (batch,) into checked (batch, horizon, levels)."""
@@ -134,6 +148,11 @@ class Forecaster:
         history = np.zeros((2, self.card.history, len(self.card.variables)), np.float32)
         history[1, 1::2] = np.nan
         self._run(history, np.zeros(2, np.int64))
+
+
+def _parts(histories: Sequence[History], size: int) -> Iterator[Sequence[History]]:
+    for first in range(0, len(histories), size):
+        yield histories[first : first + size]
 
 
 def _session(graph: Path) -> "onnxruntime.InferenceSession":

@@ -153,9 +153,8 @@ class Blend(nn.Module):
 
     def _course(self, origin: Tensor) -> Tensor:
         """Return the usual course: (batch, history + horizon)."""
-        labels = origin.unsqueeze(1) + cast("Tensor", self.labels)
         usual = cast("Tensor", self.usual)
-        waves = calendar.phases(labels, self.spec.step_seconds)
+        waves = calendar.around(origin, self.get_buffer("labels"), self.spec.step_seconds)
         return usual[0] + (waves * usual[1:]).sum(dim=-1)
 
     def _regressions(self) -> list[LinearForecaster]:

@@ -11,6 +11,9 @@ from torch import Tensor
 YEAR = 31_556_952
 DAY = 86_400
 
+#: Numbers that the widest processor computes at once.
+VECTOR = 16
+
 #: Harmonics of the year that the calendar features carry.
 HARMONICS = 2
 
@@ -42,6 +45,27 @@ def phases(seconds: Tensor, step_seconds: int) -> Tensor:
         for harmonic in range(1, HARMONICS + 1):
             waves += [torch.sin(harmonic * angle), torch.cos(harmonic * angle)]
     return torch.stack(waves, dim=-1)
+
+
+def around(origin: Tensor, offsets: Tensor, step_seconds: int) -> Tensor:
+    """Return `phases` of the labels around each origin, whichever origins stand beside it.
+
+    Sines are computed a vector of labels at a time, and what is left at the end by other
+    instructions, which differ in the last bit. So each origin's labels are made up to whole
+    vectors, and the surplus is cut off.
+
+    Args:
+        origin: (batch,) int64 labels.
+        offsets: (labels,) int64 seconds from the origin.
+        step_seconds: the step of the series.
+
+    Returns:
+        (batch, labels, features) float32.
+    """
+    count = offsets.numel()
+    surplus = offsets[:1].repeat(-count % VECTOR)
+    labels = origin.unsqueeze(1) + torch.cat([offsets, surplus])
+    return phases(labels, step_seconds)[:, :count]
 
 
 def design(seconds: NDArray[np.int64], step_seconds: int) -> NDArray[np.float64]:

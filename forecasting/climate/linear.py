@@ -52,48 +52,15 @@ class LinearForecaster(nn.Module):
         The latter, (batch, horizon), is the usual course, moved by the history's mean anomaly
         where the forecast is recentred.
         """
-        waves, usual = self.waves(origin), cast("Tensor", self.usual)
-        return self.regressors_after(history, waves, usual[0] + waves @ usual[1:])
+        spec, usual = self.spec, cast("Tensor", self.usual)
+        waves = self.waves(origin)
+        course = usual[0] + waves @ usual[1:]
+        season = waves[:, spec.window.history - 1]
+        return regressors_after(spec, history, season, course, float(spec.recentred))
 
     def waves(self, origin: Tensor) -> Tensor:
         """Return the calendar of history and horizon: (batch, history + horizon, waves)."""
-        labels = origin.unsqueeze(1) + cast("Tensor", self.offsets)
-        return calendar.phases(labels, self.spec.step_seconds)
-
-    def regressors_after(
-        self, history: Tensor, waves: Tensor, course: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Return the same of a usual course that is known, (batch, steps, variables).
-
-        Each row may have a course of its own.
-        """
-        spec, steps = self.spec, self.spec.window.history
-        known = known_in(history)
-        mask = known.to(history.dtype)
-        anomaly = torch.where(known, history - course[:, :steps], 0.0)
-        whole = _mean(anomaly, mask, steps)  # (batch, variables)
-        rest, anchor = whole, course[:, steps:, spec.target]
-        if spec.recentred:
-            anomaly = torch.where(known, anomaly - whole.unsqueeze(1), 0.0)
-            rest = 0.0 * whole
-            anchor = anchor + whole[:, spec.target].unsqueeze(1)
-        columns = self._columns(anomaly, mask, rest)
-        season = waves[:, steps - 1]
-        return torch.cat([columns, season, columns[:, :1] * season[:, :2]], dim=1), anchor
-
-    def _columns(self, anomaly: Tensor, mask: Tensor, rest: Tensor) -> Tensor:
-        """Return the regressors but the season, (batch, columns), in the order of `places`.
-
-        A gap is taken for the mean of the days around it that are known.
-        """
-        count = mask[:, -OTHER_MEAN:].sum(dim=1)
-        recent = torch.where(count > 0, _mean(anomaly, mask, OTHER_MEAN), rest)
-        filled = torch.where(mask > 0, anomaly, recent.unsqueeze(1))
-        short = filled[:, -TARGET_MEAN:, self.spec.target].mean(dim=1, keepdim=True)
-        # One look-up: a slice a regressor is a node a regressor in the served graph, and twelve
-        # members spent more time on those than in their cells.
-        pool = torch.cat([filled.flatten(1), recent, rest, short], dim=1)
-        return pool[:, self.spec.places]
+        return calendar.around(origin, self.get_buffer("offsets"), self.spec.step_seconds)
 
     def weights_of(self) -> NDArray[np.float32]:
         """Return every fitted number as one row, to compare two fits by."""
@@ -188,10 +155,54 @@ def known_in(numbers: Tensor) -> Tensor:
     return (numbers - numbers) == 0
 
 
+def regressors_after(
+    spec: LinearSpec, history: Tensor, season: Tensor, course: Tensor, recentred: Tensor | float
+) -> tuple[Tensor, Tensor]:
+    """Return the regressors (..., width) of a usual course that is known, and the anchor.
+
+    Args:
+        spec: what is read.
+        history: (batch, history, variables), NaN for gaps.
+        season: (..., waves), the calendar at the last step of the history.
+        course: (..., history + horizon, variables); several courses may have one history.
+        recentred: how much of its own mean the anomaly loses, all (1) or nothing (0): a number,
+            or as many dimensions as `season`.
+
+    The anchor, (..., horizon), is what the regression is added to.
+    """
+    steps, target = spec.window.history, spec.target
+    known = known_in(history)
+    mask = known.to(history.dtype)
+    anomaly = torch.where(known, history - course[..., :steps, :], 0.0)
+    whole = _mean(anomaly, mask, steps)  # (..., variables)
+    lost = whole * recentred
+    anomaly = torch.where(known, anomaly - lost.unsqueeze(-2), 0.0)
+    anchor = course[..., steps:, target] + lost[..., target : target + 1]
+    columns = _columns(spec, anomaly, mask, whole - lost)
+    return torch.cat([columns, season, columns[..., :1] * season[..., :2]], dim=-1), anchor
+
+
+def _columns(spec: LinearSpec, anomaly: Tensor, mask: Tensor, rest: Tensor) -> Tensor:
+    """Return the regressors but the season, (..., columns), in the order of `places`.
+
+    A gap is taken for the mean of the days around it that are known.
+    """
+    count = mask[..., -OTHER_MEAN:, :].sum(dim=-2)
+    recent = torch.where(count > 0, _mean(anomaly, mask, OTHER_MEAN), rest)
+    filled = torch.where(mask > 0, anomaly, recent.unsqueeze(-2))
+    # Summed before the target is chosen: sums along the last axis depend on the rows beside.
+    last = filled[..., -TARGET_MEAN:, :]
+    short = last.sum(dim=-2)[..., spec.target : spec.target + 1] / last.shape[-2]
+    # One look-up: a slice a regressor is a node a regressor in the served graph, and twelve
+    # members spent more time on those than in their cells.
+    pool = torch.cat([filled.flatten(-2), recent, rest, short], dim=-1)
+    return pool[..., spec.places]
+
+
 def _mean(numbers: Tensor, mask: Tensor, steps: int) -> Tensor:
-    """Average what is known of the last steps: (batch, steps, variables) to (batch, variables)."""
-    count = mask[:, -steps:].sum(dim=1).clamp(min=1)
-    return numbers[:, -steps:].sum(dim=1) / count
+    """Average what is known of the last steps: (..., steps, variables) to (..., variables)."""
+    count = mask[..., -steps:, :].sum(dim=-2).clamp(min=1)
+    return numbers[..., -steps:, :].sum(dim=-2) / count
 
 
 def _batches(windows: Windows) -> Iterator[tuple[Tensor, Tensor]]:

@@ -162,8 +162,7 @@ class ClimateForecaster(nn.Module):
         outputs, _ = self.core(features)
         seen = [self.dropout(outputs[:, -1]), prepared.ahead, features[:, -1, : spec.variables]]
         raw = self.out(functional.silu(self.hidden(torch.cat(seen, dim=1))))
-        raw = raw.view(-1, spec.window.horizon, len(spec.levels))  # (batch, horizon, levels)
-        moved = self.ascending(raw) * prepared.spread.unsqueeze(-1)
+        moved = self.ascending(raw, -1) * prepared.spread.unsqueeze(-1)
         quantiles: Tensor = prepared.start.unsqueeze(-1) + moved
         return quantiles
 
@@ -190,8 +189,7 @@ class ClimateForecaster(nn.Module):
 
     def waves(self, origin: Tensor) -> Tensor:
         """Return the calendar of history and horizon: (batch, history + horizon, waves)."""
-        labels = origin.unsqueeze(1) + cast("Tensor", self.offsets)
-        return calendar.phases(labels, self.spec.step_seconds)
+        return calendar.around(origin, self.get_buffer("offsets"), self.spec.step_seconds)
 
     def _departures(self, history: Tensor, usual: Tensor) -> tuple[Tensor, Tensor]:
         """Return scaled departures and mask, (batch, history, variables) each; 0 at a gap."""
@@ -211,12 +209,25 @@ class ClimateForecaster(nn.Module):
         usual = cast("Tensor", self.usual)
         return usual[0] + (waves * usual[1:]).sum(dim=-1)
 
-    def ascending(self, raw: Tensor) -> Tensor:
-        """Build quantiles outward from the median by positive steps, so that none cross."""
-        middle = self.spec.levels.index(0.5)
+    def ascending(self, raw: Tensor, *leading: int) -> Tensor:
+        """Build quantiles outward from the median by positive steps, so that none cross.
+
+        Args:
+            raw: (..., horizon x levels).
+            leading: the sizes before those two, as `Tensor.view` takes them: numbers, since the
+                graph would look up a shape's each time.
+
+        Returns:
+            (*leading, horizon, levels), to be multiplied by the spread and added to the start.
+        """
+        levels, width = self.spec.levels, raw.shape[-1]
+        middle, shape = levels.index(0.5), (*leading, self.spec.window.horizon, len(levels))
+        # In whole vectors, as in `calendar.around`; padding would be more operations.
+        steps = functional.softplus(torch.cat([raw, raw[..., : -width % calendar.VECTOR]], dim=-1))
+        steps, raw = steps[..., :width].view(shape), raw.view(shape)
         centre = raw[..., middle : middle + 1]
-        above = functional.softplus(raw[..., middle + 1 :]).cumsum(dim=-1)
-        below = functional.softplus(raw[..., :middle].flip(-1)).cumsum(dim=-1).flip(-1)
+        above = steps[..., middle + 1 :].cumsum(dim=-1)
+        below = steps[..., :middle].flip(-1).cumsum(dim=-1).flip(-1)
         return torch.cat([centre - below, centre, centre + above], dim=-1)
 
 

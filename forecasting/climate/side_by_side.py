@@ -2,6 +2,10 @@
 
 In the served graph an operation's own cost is a microsecond, and a forecast's arithmetic is little
 more: of twelve members asked one after the other, the cells took a third of the time.
+
+Several histories may be asked at once, and each forecast is the same to the last bit as if it had
+been asked alone. Three things would break that, and each is avoided where it would stand: products
+of one row (`_times`), vectors with a rest (`calendar.VECTOR`), and sums along the last axis.
 """
 
 from collections.abc import Hashable, Sequence
@@ -12,8 +16,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from forecasting.climate.linear import LinearForecaster, known_in
+from forecasting.climate.linear import LinearForecaster, known_in, regressors_after
 from forecasting.climate.model import ClimateForecaster
+from forecasting.climate.regressors import LinearSpec
 
 Model = TypeVar("Model", ClimateForecaster, LinearForecaster)
 
@@ -26,7 +31,8 @@ def regressions_of(models: Sequence[LinearForecaster], history: Tensor, origin: 
         history: (batch, history, variables), NaN for gaps.
         origin: (batch,) int64 seconds of the last history step.
     """
-    groups = alike([model.spec for model in models])
+    # What is recentred reads the same less one mean: both kinds are asked together.
+    groups = alike([replace(model.spec, recentred=False) for model in models])
     said = [_regress([models[place] for place in places], history, origin) for places in groups]
     return _in_order(groups, said)
 
@@ -69,21 +75,27 @@ def _in_order(groups: Sequence[Sequence[int]], said: Sequence[Tensor]) -> Tensor
 
 
 def _regress(models: Sequence[LinearForecaster], history: Tensor, origin: Tensor) -> Tensor:
-    """Return (models, batch, horizon): all rows of all models go through one regression's steps."""
+    """Return (models, batch, horizon): all models go through one regression's steps."""
     count, first = len(models), models[0]
-    usual, weights = _stacked(models, "usual"), _stacked(models, "weights")
-    waves = first.waves(origin)
+    spec = replace(first.spec, recentred=False)
+    usual, waves = _stacked(models, "usual"), first.waves(origin)
     course = usual[:, None, :1] + waves @ usual[:, None, 1:]  # (models, batch, steps, variables)
-    # Sizes as numbers: the graph would look up a shape's each time.
-    labels, horizon = first.get_buffer("offsets").numel(), first.spec.window.horizon
-    regressors, anchor = first.regressors_after(
-        history.repeat(count, 1, 1),
-        waves.repeat(count, 1, 1),
-        course.reshape(-1, labels, first.spec.variables),
+    season = waves[:, spec.window.history - 1].repeat(count, 1, 1)
+    recentred = torch.tensor(
+        [float(model.spec.recentred) for model in models], device=history.device
     )
-    each = regressors.reshape(count, -1, len(first.spec.distances))
-    anchors = anchor.reshape(count, -1, horizon)
-    return anchors + each @ weights + _stacked(models, "intercept").unsqueeze(1)
+    each, anchor = regressors_after(spec, history, season, course, recentred[:, None, None])
+    weights = torch.stack([_widened(model, spec) for model in models])
+    return anchor + _times(each, weights) + _stacked(models, "intercept").unsqueeze(1)
+
+
+def _widened(model: LinearForecaster, spec: LinearSpec) -> Tensor:
+    """Return a model's weights, 0 for the mean that it does not read: (width, horizon)."""
+    weights = model.get_buffer("weights")
+    if not model.spec.recentred:
+        return weights
+    before = len(spec.lags) + 1
+    return torch.cat([weights[:before], torch.zeros_like(weights[:1]), weights[before:]])
 
 
 def _forecast(
@@ -91,7 +103,7 @@ def _forecast(
 ) -> Tensor:
     """Return (members, batch, horizon, levels); only the cells are asked one after the other."""
     spec, count = members[0].spec, len(members)
-    steps, horizon = spec.window.history, spec.window.horizon
+    steps = spec.window.history
     waves = members[0].waves(origin).transpose(1, 2)  # (batch, waves, labels)
     features = _features(members, history.transpose(1, 2), waves)
     # Cells read step by step: what they read is laid out so once, and not once a member.
@@ -102,9 +114,8 @@ def _forecast(
     seen = torch.cat([torch.cat(last), ahead, features[:, :, : spec.variables, -1]], dim=-1)
     hidden = functional.silu(_linear([member.hidden for member in members], seen))
     raw = _linear([member.out for member in members], hidden)
-    raw = raw.view(count, -1, horizon, len(spec.levels))
     spread = _stacked(members, "spread")[:, None, :, None]
-    return start.unsqueeze(-1) + members[0].ascending(raw) * spread
+    return start.unsqueeze(-1) + members[0].ascending(raw, count, -1) * spread
 
 
 def _features(members: Sequence[ClimateForecaster], history: Tensor, waves: Tensor) -> Tensor:
@@ -144,7 +155,18 @@ def _linear(layers: Sequence[nn.Module], inputs: Tensor) -> Tensor:
     """Apply each member's layer to its rows: (members, batch, inputs) in, outputs out."""
     weight = torch.stack([cast("nn.Linear", layer).weight for layer in layers])
     bias = torch.stack([cast("nn.Linear", layer).bias for layer in layers])
-    return inputs @ weight.transpose(1, 2) + bias.unsqueeze(1)
+    return _times(inputs, weight.transpose(1, 2)) + bias.unsqueeze(1)
+
+
+def _times(rows: Tensor, weights: Tensor) -> Tensor:
+    """Multiply (models, batch, inputs) by (models, inputs, outputs): (models, batch, outputs).
+
+    Row by row: a runtime multiplies one row by other instructions than several, in another order.
+    Only a lone matrix is laid out beforehand, and multiplied alike by any number of rows.
+    """
+    if len(weights) == 1:
+        return (rows[0] @ weights[0]).unsqueeze(0)
+    return (rows.unsqueeze(2) @ weights.unsqueeze(1)).squeeze(2)
 
 
 def _stacked(models: Sequence[Model], name: str) -> Tensor:

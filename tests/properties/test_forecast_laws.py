@@ -1,6 +1,7 @@
 """Laws of every forecast over HTTP: ordered, finite, in any unit, deaf to what is too old."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from datetime import date, timedelta
 
@@ -21,6 +22,7 @@ from forecasting.stores.published import CARD, GRAPH, publish, write_manifest
 from forecasting.stores.stations import write_station
 from serving.app import create_app
 from serving.settings import ServingSettings
+from serving.trying import MOST_TOGETHER
 from tests.properties.stations import series_of
 from tests.serving.conftest import MODEL_CARD, make_station
 
@@ -161,6 +163,24 @@ def test_nobody_s_forecast_depends_on_who_else_is_in_the_batch(client, several):
     together = client.post("/v1/forecast/batch", json={"items": bodies}).json()["answers"]
 
     assert together == alone
+
+
+def test_a_published_graph_computes_a_history_alike_whatever_stands_beside_it(client):
+    champion = client.app.state.parts.champions.of("climate-seattle")
+
+    assert champion.together == MOST_TOGETHER
+
+
+@settings(SHARED, max_examples=10)
+@given(several=st.lists(columns(), min_size=5, max_size=12))
+def test_nobody_s_bytes_depend_on_who_else_asks_at_that_moment(client, several):
+    bodies = [body_of(values) for values in several]
+    alone = [client.post("/v1/forecast", json=body).content for body in bodies]
+
+    with ThreadPoolExecutor(len(bodies)) as askers:
+        together = askers.map(lambda body: client.post("/v1/forecast", json=body).content, bodies)
+
+    assert list(together) == alone
 
 
 @SHARED

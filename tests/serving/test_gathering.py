@@ -1,0 +1,100 @@
+"""What waits for a thread is answered together, and nobody is answered with another's answer."""
+
+import asyncio
+import threading
+
+import pytest
+
+from serving.desk import Bench, WorkTimeout
+from serving.gathering import Gathering
+
+
+class Work:
+    """Doubles numbers; the first call waits until it may go on, so that others come meanwhile."""
+
+    def __init__(self):
+        self.begun, self.go_on = threading.Event(), threading.Event()
+        self.calls = []
+
+    def __call__(self, asked):
+        self.calls.append(list(asked))
+        self.begun.set()
+        self.go_on.wait(20)
+        if "fail" in asked:
+            raise ZeroDivisionError
+        return [2 * each for each in asked]
+
+
+def ask_while_one_is_in_work(work, others, *, most=8, seconds=20.0):
+    """Ask for 1, and for the others while that is in work; returns all outcomes."""
+    bench = Bench(1, seconds)
+    gathering = Gathering(bench, work, most)
+
+    async def ask():
+        first = asyncio.create_task(gathering.ask(1))
+        while not work.begun.is_set():
+            await asyncio.sleep(0.001)
+        rest = [asyncio.create_task(gathering.ask(each)) for each in others]
+        # Each has got in the line before the thread goes on.
+        await asyncio.sleep(0)
+        asyncio.get_running_loop().call_later(2 * min(seconds, 0.05), work.go_on.set)
+        return await asyncio.gather(first, *rest, return_exceptions=True)
+
+    try:
+        return asyncio.run(ask())
+    finally:
+        bench.close()
+
+
+def test_each_gets_the_answer_to_what_he_asked():
+    work = Work()
+
+    assert ask_while_one_is_in_work(work, range(2, 30)) == [2 * each for each in range(1, 30)]
+    assert sum(work.calls, []) == [*range(1, 30)]
+
+
+def test_half_of_those_that_wait_are_answered_at_once_and_no_more_than_may_be():
+    work = Work()
+
+    ask_while_one_is_in_work(work, range(2, 30), most=8)
+
+    assert [len(call) for call in work.calls[:3]] == [1, 8, 8]
+
+    few = Work()
+    ask_while_one_is_in_work(few, range(2, 6), most=8)
+
+    assert [len(call) for call in few.calls] == [1, 3, 1]
+
+
+def test_who_asks_alone_waits_for_nobody():
+    work = Work()
+
+    assert ask_while_one_is_in_work(work, []) == [2]
+    assert work.calls == [[1]]
+
+
+def test_a_failure_is_raised_to_all_that_were_answered_together_and_to_no_other():
+    outcomes = ask_while_one_is_in_work(Work(), ["fail", "a"], most=1)
+
+    assert outcomes[0] == 2
+    assert isinstance(outcomes[1], ZeroDivisionError)
+    assert outcomes[2] == "aa"
+
+
+def test_who_has_stopped_waiting_is_not_worked_for():
+    work = Work()
+
+    outcomes = ask_while_one_is_in_work(work, [2, 3], seconds=0.05)
+
+    assert all(isinstance(each, WorkTimeout) for each in outcomes)
+    assert work.calls == [[1]]
+
+
+@pytest.mark.parametrize("most", [1, 3])
+def test_more_than_may_be_answered_at_once_come_in_their_order(most):
+    work = Work()
+
+    ask_while_one_is_in_work(work, range(2, 12), most=most)
+
+    assert sum(work.calls, []) == [*range(1, 12)]
+    assert max(len(call) for call in work.calls) <= most
