@@ -98,7 +98,9 @@ def _drop_results(survey: Survey) -> None:
     Checkpoints stay: they are named by the windows that they were trained on.
     """
     for path in survey.folder.glob("*"):
-        if path.is_dir() and path.name != CHECKPOINTS:
+        if not path.is_dir():
+            path.unlink()
+        elif path.name != CHECKPOINTS:
             shutil.rmtree(path)
 
 
