@@ -2,10 +2,11 @@
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import mlflow.onnx
@@ -36,6 +37,10 @@ from forecasting.stores.registry.store import ensure_store
 
 #: What a process needs to run a version, and nothing more: no torch.
 REQUIREMENTS = ["mlflow==3.17.2", "onnx==1.23.2", "onnxruntime==1.31.1", "numpy==2.4.6"]
+
+
+#: Most entries of the registry that MLflow gives in one answer.
+PAGE = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -228,14 +233,23 @@ def fetch(client: MlflowClient, model: str, version: int, folder: Path) -> Path:
     return fetched
 
 
+def every(search: Callable[..., Any], *asked: Any) -> list[Any]:
+    """Return what a search of MLflow's finds, page by page: one page holds at most a thousand."""
+    found: list[Any] = []
+    token = None
+    while True:
+        page = search(*asked, max_results=PAGE, page_token=token)
+        found += page
+        token = page.token
+        if not token:
+            return found
+
+
 def list_models(client: MlflowClient, prefix: str = "") -> list[str]:
     """Return the names of all registered models that begin with the prefix, sorted."""
     with store_errors():
-        return sorted(
-            model.name
-            for model in client.search_registered_models(max_results=1000)
-            if model.name.startswith(prefix)
-        )
+        found = every(client.search_registered_models)
+    return sorted(model.name for model in found if model.name.startswith(prefix))
 
 
 def list_versions(client: MlflowClient, model: str) -> list[Version]:
@@ -243,7 +257,7 @@ def list_versions(client: MlflowClient, model: str) -> list[Version]:
     with store_errors():
         # A search returns versions without aliases; the registered model has them.
         aliases = _aliases(client, model)
-        found = client.search_model_versions(f"name = '{model}'", max_results=1000)
+        found = every(client.search_model_versions, f"name = '{model}'")
     return sorted(
         (_version(entry, aliases) for entry in found),
         key=lambda version: version.version,
