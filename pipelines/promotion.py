@@ -240,8 +240,10 @@ def _outrun(verdict: Verdict) -> Verdict:
     return replace(verdict, promoted=False, sentence=sentence)
 
 
-def roll_back(settings: Settings, model: str, why: str) -> Pointer:
+def roll_back(settings: Settings, model: str, why: str, who: str | None = None) -> Pointer:
     """Make the previous champion the champion again, with the checks of a promotion.
+
+    The log names `who`, else the system's user.
 
     Raises:
         NoChampion: there is no champion, or none before it.
@@ -250,7 +252,8 @@ def roll_back(settings: Settings, model: str, why: str) -> Pointer:
     """
     client = connect(settings)
     champion, previous = previous_champion(client, model)
-    return promote(client, settings, _move(model, previous, champion, why), smoke_test)
+    move = _move(model, previous, champion, why)
+    return promote(client, settings, replace(move, who=who or move.who), smoke_test)
 
 
 def promote_version(

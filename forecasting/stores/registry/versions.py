@@ -233,7 +233,7 @@ def fetch(client: MlflowClient, model: str, version: int, folder: Path) -> Path:
     return fetched
 
 
-def every(search: Callable[..., Any], *asked: Any) -> list[Any]:
+def every(search: Callable[..., Any], *asked: object) -> list[Any]:
     """Return what a search of MLflow's finds, page by page: one page holds at most a thousand."""
     found: list[Any] = []
     token = None
