@@ -36,7 +36,14 @@ from forecasting.stores.registry.versions import (
 from pipelines.describing import registration_of, verdict_tags, with_refit
 from pipelines.inputs import climate_inputs, log_inputs
 from pipelines.judging import Judgement, judge_against_champion, trial_of
-from pipelines.outcomes import outcome_of, outcome_tags, proposal, set_version_tags, tag_fence
+from pipelines.outcomes import (
+    outcome_of,
+    outcome_tags,
+    proposal,
+    restate,
+    set_version_tags,
+    tag_fence,
+)
 from pipelines.provenance import flat, read_environment
 from pipelines.refitting import promoted_files, read_refit
 from pipelines.soundness import smoke_test
@@ -169,6 +176,15 @@ def decide(
     Raises:
         Fenced: a later retraining of the station has begun.
     """
+    decision = _decided(settings, folder, judgement, version, fence)
+    first, final = judgement.verdict.sentence, decision.verdict.sentence
+    restate(connect(settings), decision.model, decision.version, first, final)
+    return decision
+
+
+def _decided(
+    settings: Settings, folder: Path, judgement: Judgement, version: int | None, fence: Fence | None
+) -> Decision:
     plan, refit = read_plan(folder), read_refit(folder)
     if version is None:
         return Decision(model=plan.model, version=None, promoted=False, verdict=judgement.verdict)

@@ -16,7 +16,7 @@ from forecasting.stores.registry.descriptions import storable
 from forecasting.stores.registry.proposals import withdraw_challenger
 from forecasting.stores.registry.versions import Version, resolve, store_errors
 from pipelines import tracking
-from pipelines.outcomes import AGAINST, NOBODY, REVIEW, set_version_tags, token_of
+from pipelines.outcomes import AGAINST, NOBODY, REVIEW, set_version_tags, token_of, without_wait
 from pipelines.recording import logged_verdict
 from pipelines.reviewers import in_markdown
 from pipelines.soundness import require_own_model, smoke_test
@@ -114,7 +114,7 @@ def approve(settings: Settings, client: MlflowClient, version: Version, review: 
     """
     verdict = _open_verdict(client, version)
     measured = str(verdict["sentence"]).removeprefix("Proposed: ").removeprefix("Promoted: ")
-    why = f"{review.sentence.rstrip('.')}. {measured.partition(' It waits for ')[0]}"
+    why = f"{review.sentence.rstrip('.')}. {without_wait(measured)}"
     move = Move(
         model=version.model,
         version=version.version,
@@ -232,13 +232,15 @@ def tell(
 
 def mark(client: MlflowClient, version: Version, review: Review, sentence: str) -> None:
     """Leave a review where MLflow's pages show it: tags, description, and a file of the run."""
-    set_version_tags(client, version.model, version.version, review.tags)
+    verdict = version.tags.get("verdict")
+    said = {} if verdict is None else {"verdict": without_wait(verdict)}
+    set_version_tags(client, version.model, version.version, review.tags | said)
     tracking.set_tags(client, version.run_id, review.tags)
     with store_errors():
         client.update_model_version(
             version.model,
             str(version.version),
-            description=storable(client, reviewed(version.description, review)),
+            description=storable(client, reviewed(without_wait(version.description), review)),
         )
         client.log_dict(
             version.run_id,

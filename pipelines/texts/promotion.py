@@ -34,6 +34,7 @@ from pipelines.outcomes import (
     outcome_of,
     outcome_tags,
     proposal,
+    restate,
     set_version_tags,
     tag_fence,
 )
@@ -131,6 +132,7 @@ def decide_text(
         if fence is not None:
             fence.require_newest(settings.root)
         set_challenger(client, plan.model, version)
+    restate(client, plan.model, version, verdict.sentence, decision.verdict.sentence)
     tag_text_decision(client, decision)
     return decision
 

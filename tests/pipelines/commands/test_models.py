@@ -117,7 +117,8 @@ def test_a_rollback_is_seen_on_both_versions_in_the_registry_itself(known, versi
     back, left = (resolve(client, f"climate-oslo/{number}") for number in (1, 2))
     assert (back.aliases, left.aliases) == (("champion",), ("previous",))
     assert back.tags.items() >= {
-        "promoted": "true", "review": "restored", "restored_by": "Ada", "restored_why": "too *wide*",
+        "promoted": "true", "review": "restored", "restored_by": "Ada",
+        "restored_why": "too *wide*",
     }.items()  # fmt: skip
     assert left.tags.items() >= {
         "promoted": "false", "review": "rolled_back", "rolled_back_by": "Ada",
