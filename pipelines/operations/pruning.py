@@ -15,10 +15,10 @@ from forecasting.settings import Settings
 from forecasting.stores.admitted import VERDICT
 from forecasting.stores.liveness import claims
 from forecasting.stores.published import is_ours, read_pointer
+from forecasting.stores.registry.pages import every
 from forecasting.stores.registry.versions import (
     Version,
     connect,
-    every,
     list_models,
     list_versions,
     resolve,

@@ -16,10 +16,10 @@ from forecasting.settings import Settings
 from forecasting.stores.liveness import SILENCE, Process, claims
 from forecasting.stores.published import is_ours
 from forecasting.stores.registry.aliases import promotion_lock
+from forecasting.stores.registry.pages import every
 from forecasting.stores.registry.versions import (
     Version,
     connect,
-    every,
     fetch,
     list_models,
     list_versions,

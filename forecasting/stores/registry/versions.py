@@ -2,11 +2,10 @@
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import mlflow
 import mlflow.onnx
@@ -32,15 +31,12 @@ from forecasting.stores.published import (
     write_manifest,
 )
 from forecasting.stores.registry.descriptions import kept_description
+from forecasting.stores.registry.pages import every
 from forecasting.stores.registry.signatures import example_of, signature_of
 from forecasting.stores.registry.store import ensure_store
 
 #: What a process needs to run a version, and nothing more: no torch.
 REQUIREMENTS = ["mlflow==3.17.2", "onnx==1.23.2", "onnxruntime==1.31.1", "numpy==2.4.6"]
-
-
-#: Most entries of the registry that MLflow gives in one answer.
-PAGE = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -231,18 +227,6 @@ def fetch(client: MlflowClient, model: str, version: int, folder: Path) -> Path:
         )
     verify_manifest(fetched, entry.tags.get("manifest_sha256"))
     return fetched
-
-
-def every(search: Callable[..., Any], *asked: object) -> list[Any]:
-    """Return what a search of MLflow's finds, page by page: one page holds at most a thousand."""
-    found: list[Any] = []
-    token = None
-    while True:
-        page = search(*asked, max_results=PAGE, page_token=token)
-        found += page
-        token = page.token
-        if not token:
-            return found
 
 
 def list_models(client: MlflowClient, prefix: str = "") -> list[str]:

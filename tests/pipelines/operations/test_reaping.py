@@ -9,7 +9,7 @@ from mlflow import MlflowClient
 from mlflow.entities import LoggedModelStatus
 
 from forecasting.stores.liveness import SILENCE, Process
-from forecasting.stores.registry import versions
+from forecasting.stores.registry import pages
 from forecasting.stores.registry.aliases import set_challenger
 from forecasting.stores.registry.versions import connect, fetch, list_versions
 from pipelines import tracking
@@ -115,7 +115,7 @@ def test_the_files_of_registered_versions_stay_whatever_became_of_their_runs(
 def test_registered_versions_beyond_a_page_of_the_registry_keep_their_files(
     settings, client, version, monkeypatch
 ):
-    monkeypatch.setattr(versions, "PAGE", 1)
+    monkeypatch.setattr(pages, "PAGE", 1)
     kept = [version(model=f"climate-s{place}", station=f"s{place}") for place in range(3)]
     for each in kept:
         client.set_terminated(each.run_id, "FINISHED")

@@ -8,7 +8,7 @@ from sqlalchemy.exc import OperationalError
 from forecasting.climate.export import GraphForecaster
 from forecasting.errors import ManifestMismatch, TrackingUnavailable, VersionUnknown
 from forecasting.stores.published import GRAPH, MANIFEST, WEIGHTS, read_card
-from forecasting.stores.registry import versions
+from forecasting.stores.registry import pages, versions
 from forecasting.stores.registry.aliases import set_challenger
 from forecasting.stores.registry.versions import (
     fetch,
@@ -91,7 +91,7 @@ def test_models_are_listed_by_prefix(registry):
 
 
 def test_a_registry_of_more_than_a_page_is_listed_whole(registry, monkeypatch):
-    monkeypatch.setattr(versions, "PAGE", 2)
+    monkeypatch.setattr(pages, "PAGE", 2)
     names = [f"climate-s{place}" for place in range(5)]
     for name in names:
         versions.ensure_model(registry.client, name)
