@@ -16,6 +16,7 @@ from forecasting.settings import Settings
 from forecasting.stores.liveness import SILENCE, Process, claims
 from forecasting.stores.published import is_ours
 from forecasting.stores.registry.aliases import promotion_lock
+from forecasting.stores.registry.pages import every
 from forecasting.stores.registry.versions import (
     Version,
     connect,
@@ -36,9 +37,6 @@ WRITTEN = (
     "raw", "admitted", "texts", "stations", "runs", "published", "decisions", "intervals",
     "attempts", "alive", "fencing", "reports",
 )  # fmt: skip
-
-#: At most so many entries are asked for at a time.
-PAGE = 1000
 
 
 def reap_tracking(settings: Settings, reaped: Reaped, *, dry_run: bool = False) -> None:
@@ -100,15 +98,13 @@ def _is_orphan(root: Path, run: Run) -> bool:
 
 def _experiments(client: MlflowClient) -> list[str]:
     with store_errors():
-        found = client.search_experiments(max_results=PAGE)
+        found = every(client.search_experiments)
     return [each.experiment_id for each in found]
 
 
 def _open_runs(client: MlflowClient, experiments: list[str]) -> list[Run]:
     with store_errors():
-        return list(
-            client.search_runs(experiments, "attributes.status = 'RUNNING'", max_results=PAGE)
-        )
+        return every(client.search_runs, experiments, "attributes.status = 'RUNNING'")
 
 
 def _reap_versions(
@@ -212,14 +208,14 @@ def _is_abandoned(client: MlflowClient, settings: Settings, logged: LoggedModel)
 
 def _entries(client: MlflowClient, model: str) -> list[ModelVersion]:
     with store_errors():
-        return list(client.search_model_versions(f"name = '{model}'", max_results=PAGE))
+        return every(client.search_model_versions, f"name = '{model}'")
 
 
 def _logged(client: MlflowClient, experiments: list[str]) -> list[LoggedModel]:
     if not experiments:
         return []
     with store_errors():
-        return list(client.search_logged_models(experiments, max_results=PAGE))
+        return every(client.search_logged_models, experiments)
 
 
 def logged_id(entry: ModelVersion) -> str:
