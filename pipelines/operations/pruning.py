@@ -15,6 +15,7 @@ from forecasting.settings import Settings
 from forecasting.stores.admitted import VERDICT
 from forecasting.stores.liveness import claims
 from forecasting.stores.published import is_ours, read_pointer
+from forecasting.stores.registry.pages import every
 from forecasting.stores.registry.versions import (
     Version,
     connect,
@@ -46,9 +47,6 @@ DAY = 86_400.0
 
 #: Days after which the folder of a retraining that nobody finished is dropped.
 WORK_DAYS = 7.0
-
-#: At most so many runs are read of an experiment.
-PAGE = 5000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,12 +127,8 @@ def _data_of(client: MlflowClient, version: Version) -> frozenset[str] | None:
 
 def _runs(client: MlflowClient) -> list[Run]:
     with store_errors():
-        ours = [each for each in client.search_experiments() if is_ours(each.name)]
-        return [
-            run
-            for each in ours
-            for run in client.search_runs([each.experiment_id], max_results=PAGE)
-        ]
+        ours = [each for each in every(client.search_experiments) if is_ours(each.name)]
+        return [run for each in ours for run in every(client.search_runs, [each.experiment_id])]
 
 
 def _old_run(run: Run, now: float) -> OldRun:

@@ -31,6 +31,7 @@ from forecasting.stores.published import (
     write_manifest,
 )
 from forecasting.stores.registry.descriptions import kept_description
+from forecasting.stores.registry.pages import every
 from forecasting.stores.registry.signatures import example_of, signature_of
 from forecasting.stores.registry.store import ensure_store
 
@@ -233,7 +234,7 @@ def list_models(client: MlflowClient, prefix: str = "") -> list[str]:
     with store_errors():
         return sorted(
             model.name
-            for model in client.search_registered_models(max_results=1000)
+            for model in every(client.search_registered_models)
             if model.name.startswith(prefix)
         )
 
@@ -243,7 +244,7 @@ def list_versions(client: MlflowClient, model: str) -> list[Version]:
     with store_errors():
         # A search returns versions without aliases; the registered model has them.
         aliases = _aliases(client, model)
-        found = client.search_model_versions(f"name = '{model}'", max_results=1000)
+        found = every(client.search_model_versions, f"name = '{model}'")
     return sorted(
         (_version(entry, aliases) for entry in found),
         key=lambda version: version.version,

@@ -8,7 +8,7 @@ from sqlalchemy.exc import OperationalError
 from forecasting.climate.export import GraphForecaster
 from forecasting.errors import ManifestMismatch, TrackingUnavailable, VersionUnknown
 from forecasting.stores.published import GRAPH, MANIFEST, WEIGHTS, read_card
-from forecasting.stores.registry import versions
+from forecasting.stores.registry import pages, versions
 from forecasting.stores.registry.aliases import set_challenger
 from forecasting.stores.registry.versions import (
     fetch,
@@ -127,6 +127,16 @@ def test_what_the_store_does_not_give_back_whole_is_never_registered(
         registry.add()
 
     assert list_models(registry.client) == []
+
+
+def test_models_and_versions_behind_the_first_page_are_listed_too(registry, monkeypatch):
+    monkeypatch.setattr(pages, "PAGE", 2)
+    for name in ("a", "b", "c"):
+        registry.client.create_registered_model(f"climate-{name}")
+        registry.client.create_model_version("climate-a", f"s3://elsewhere/{name}")
+
+    assert list_models(registry.client) == ["climate-a", "climate-b", "climate-c"]
+    assert [each.version for each in list_versions(registry.client, "climate-a")] == [3, 2, 1]
 
 
 def test_a_version_of_an_unknown_run_is_refused(registry):
