@@ -24,7 +24,7 @@ from pipelines.operations.reaping_flows import (
     Reaped,
     reap_flows,
 )
-from tests.system.conftest import free_port, prefect_server, unmeasured
+from tests.system.conftest import unmeasured
 
 #: A process that opens a flow run of ours as the engine does, stands behind it where it is told
 #: to, and is there until it is killed.
@@ -272,50 +272,3 @@ def test_a_worker_believed_dead_that_comes_back_cannot_publish(shared_prefect, t
     assert json.loads(out)["error"]["code"] == "FENCED"
     moves = (home / "promotions.jsonl").read_text().splitlines()
     assert len(moves) == json.loads(done.stdout)["promoted"]
-
-
-#: A flow that waits for a word between two pieces of work.
-HALFWAY = """
-import sys
-from pathlib import Path
-from prefect import flow
-from prefect.runtime import flow_run
-from forecasting.stores.files import write_json
-from forecasting.stores.liveness import Process, claimed
-
-@flow(name="climate-retraining")
-def work(home: str):
-    with claimed(Path(home), flow_run.id):
-        print(flow_run.id, flush=True)
-        input()
-        write_json(Path(home) / "work.json", {"done": True})
-
-work(sys.argv[1])
-"""
-
-
-@pytest.mark.grown
-@pytest.mark.timeout(1200)
-def test_when_the_server_dies_in_mid_flow_the_work_stands_and_the_state_is_repaired_later(
-    tmp_path,
-):
-    kept, port = tmp_path / "kept", free_port()
-    kept.mkdir()
-    with prefect_server(kept, port) as address:
-        process = subprocess.Popen(
-            [sys.executable, "-c", HALFWAY, str(tmp_path)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-            env={**unmeasured(), "PREFECT_API_URL": address, "PREFECT_HOME": str(tmp_path / "p")},
-        )  # fmt: skip
-        lost = process.stdout.readline().strip()
-    process.communicate("go on\n", timeout=600)
-    assert process.returncode != 0
-    assert json.loads((tmp_path / "work.json").read_text()) == {"done": True}
-    with (
-        prefect_server(kept, port) as address,
-        temporary_settings({PREFECT_API_URL: address}),
-        get_client(sync_client=True) as client,
-    ):
-        assert state(client, lost) == "RUNNING"
-        assert reap(tmp_path).flow_runs == [lost]
-        assert state(client, lost) == "CRASHED"
