@@ -5,6 +5,9 @@ import os
 from forecasting.settings import Settings
 from forecasting.stores.registry.store import quiet_environment
 
+#: Where a Prefect server keeps who holds a deployment's one place: in files under its home.
+LEASES = "prefect.server.concurrency.lease_storage.filesystem"
+
 
 def prepare(settings: Settings) -> None:
     """Keep Prefect's home under ours, give its own server time to start, send nothing anywhere.
@@ -23,6 +26,9 @@ def prepare(settings: Settings) -> None:
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         # Its own limit of 20 s is short on a busy two-core machine.
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "90",
+        # In memory, as is its way, the place of a run that is killed with its server would stay
+        # taken, and its deployment, which runs once at a time, would never run again.
+        "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": LEASES,
         "PREFECT_LOGGING_LEVEL": "WARNING",
         "PREFECT_CLI_PROMPT": "false",
         "MPLBACKEND": "Agg",

@@ -76,6 +76,7 @@ def schedule(
             language_deployments,
             upkeep_deployments,
         )
+        from pipelines.operations.reaping_flows import Reaped, reap_flows  # noqa: PLC0415 - so
         from pipelines.texts.catalogue import is_corpus  # noqa: PLC0415 - prefect takes seconds
 
         wanted = names or USUAL
@@ -93,6 +94,7 @@ def schedule(
             ticks = cron if place < len(stations) else language_cron
             console.print(f"scheduled {deployment.name}: {ticks}", highlight=False)
         console.print(f"Prefect: {address}", highlight=False)
+        reap_flows(settings.root, Reaped())  # the reaper's own dead run would keep it from running
         for station in stations:
             owed = catch_up(settings, station, made[stations.index(station)])
             if owed is not None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from mlflow import MlflowClient
-from mlflow.entities import LoggedModel, Run
+from mlflow.entities import Experiment, LoggedModel, Run
 from mlflow.entities.model_registry import ModelVersion
 
 from forecasting.errors import GatecastError, ManifestMismatch, TrackingUnavailable
@@ -96,15 +96,15 @@ def _is_orphan(root: Path, run: Run) -> bool:
     return process is not None and is_gone(root, process, run.info.start_time / 1000)
 
 
-def _experiments(client: MlflowClient) -> list[str]:
+def _experiments(client: MlflowClient) -> list[Experiment]:
     with store_errors():
-        found = every(client.search_experiments)
-    return [each.experiment_id for each in found]
+        return every(client.search_experiments)
 
 
-def _open_runs(client: MlflowClient, experiments: list[str]) -> list[Run]:
+def _open_runs(client: MlflowClient, experiments: list[Experiment]) -> list[Run]:
+    asked = [each.experiment_id for each in experiments]
     with store_errors():
-        return every(client.search_runs, experiments, "attributes.status = 'RUNNING'")
+        return every(client.search_runs, asked, "attributes.status = 'RUNNING'")
 
 
 def _reap_versions(
@@ -167,21 +167,20 @@ def _files_are_gone(client: MlflowClient, version: Version) -> bool:
 def _reap_logged_models(
     client: MlflowClient,
     settings: Settings,
-    experiments: list[str],
+    experiments: list[Experiment],
     reaped: Reaped,
     *,
     dry_run: bool,
 ) -> None:
-    """Remove the files of versions that were never registered, where nobody is writing them."""
-    abandoned = [
-        each for each in _logged(client, experiments) if _is_abandoned(client, settings, each)
-    ]
-    # Read last: who registers does so before the run is closed by which a model looks abandoned.
-    registered = {
-        logged_id(entry) for model in list_models(client) for entry in _entries(client, model)
-    }
+    """Remove the files of versions that were never registered, where nobody is writing them.
+
+    Only in experiments of ours: elsewhere people log models that they never mean to register.
+    """
+    ours = [each for each in experiments if is_ours(each.name)]
+    abandoned = [each for each in _logged(client, ours) if _is_abandoned(client, settings, each)]
+    # Asked last: who registers does so before the run is closed by which a model looks abandoned.
     for logged in abandoned:
-        if logged.model_id in registered:
+        if _is_registered(client, logged):
             continue
         reaped.logged_models.append(logged.model_id)
         if not dry_run:
@@ -206,16 +205,19 @@ def _is_abandoned(client: MlflowClient, settings: Settings, logged: LoggedModel)
     return run.info.status != "RUNNING" or _is_orphan(settings.root, run)
 
 
-def _entries(client: MlflowClient, model: str) -> list[ModelVersion]:
+def _is_registered(client: MlflowClient, logged: LoggedModel) -> bool:
+    """Say whether any version was registered from a logged model; asks by its name."""
+    source = f"source_path = 'models:/{logged.model_id}'"
     with store_errors():
-        return every(client.search_model_versions, f"name = '{model}'")
+        return bool(client.search_model_versions(source, max_results=1))
 
 
-def _logged(client: MlflowClient, experiments: list[str]) -> list[LoggedModel]:
+def _logged(client: MlflowClient, experiments: list[Experiment]) -> list[LoggedModel]:
     if not experiments:
         return []
+    asked = [each.experiment_id for each in experiments]
     with store_errors():
-        return every(client.search_logged_models, experiments)
+        return every(client.search_logged_models, asked)
 
 
 def logged_id(entry: ModelVersion) -> str:

@@ -1,8 +1,10 @@
 """Close what a dead process left open in Prefect: flow runs, and the task runs within them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
@@ -17,14 +19,17 @@ from prefect.client.schemas.filters import (
     TaskRunFilterState,
     TaskRunFilterStateType,
 )
-from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.objects import FlowRun, StateType, TaskRun
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from prefect.states import Crashed
 
-from forecasting.stores.liveness import carried_here, claims
+from forecasting.stores.liveness import Claim, carried_here, claims
 
-#: The flows whose runs are ours to close.
-FLOWS = ["climate-retraining", "scheduled-retraining", "language-model"]
+#: The flows of upkeep: nothing is lost with a run of theirs, and the next tick does its work.
+UPKEEP = ["reaper", "pruner"]
+
+#: The flows that train. Their runs, and those of upkeep, are ours to close.
+TRAINING = ["climate-retraining", "scheduled-retraining", "language-model"]
 
 #: States in which somebody should be at work.
 OPEN = [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]
@@ -35,14 +40,19 @@ UNCLAIMED = timedelta(minutes=1)
 #: The same for one that a work pool has to bring up a machine or an image for.
 POOLED = timedelta(minutes=15)
 
+#: The same for upkeep, which leaves no record: on another machine it may be at work for long.
+TENDED = timedelta(hours=1)
+
 #: The variable in which Prefect's runner tells a process which run it is to execute.
 CARRIED = "PREFECT__FLOW_RUN_ID"
 
 #: What begins the idempotency key of a run that takes a dead one's place.
 RETRY = "retry-of-"
 
-#: At most so many runs are looked at in one go.
+#: At most so many runs does Prefect's server list at a time.
 PAGE = 200
+
+Entry = TypeVar("Entry")
 
 
 @dataclass(kw_only=True)
@@ -60,10 +70,11 @@ class Reaped:
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """Why an open run counts as dead."""
+    """Why an open run counts as dead; one of `upkeep` is not asked for again."""
 
     run: FlowRun
     why: str
+    upkeep: bool = False
 
 
 def reap_flows(
@@ -89,32 +100,61 @@ def reap_flows(
             for task in tasks:
                 client.set_task_run_state(task, Crashed(message=verdict.why), force=True)
             client.set_flow_run_state(run.id, Crashed(message=verdict.why), force=True)
-            retried = retry(client, run)
+            retried = None if verdict.upkeep else retry(client, run)
             if retried is not None:
                 reaped.retried.append(retried)
 
 
 def dead_runs(client: SyncPrefectClient, root: Path, now: datetime) -> list[Verdict]:
     """Return the open runs of ours behind which nobody stands any more."""
-    found = client.read_flow_runs(
-        flow_filter=FlowFilter(name=FlowFilterName(any_=FLOWS)),
-        flow_run_filter=FlowRunFilter(
-            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=OPEN))
-        ),
-        limit=PAGE,
-    )
-    by_run = {claim.flow_run: claim for claim in claims(root)}
+    behind: dict[str, list[Claim]] = {}
+    for claim in claims(root):
+        behind.setdefault(claim.flow_run, []).append(claim)
     dead = []
-    for run in found:
-        claim = by_run.get(str(run.id))
-        if claim is not None:
-            if claim.is_dead(now.timestamp()):
-                dead.append(Verdict(run=run, why=f"process {claim.process.pid} is gone"))
-        elif now - _since(run, now) > (POOLED if run.work_pool_name else UNCLAIMED) and not (
-            carried_here(f"{CARRIED}={run.id}")
-        ):
-            dead.append(Verdict(run=run, why="no process of ours stands behind it"))
+    for names, patience in ((TRAINING, UNCLAIMED), (UPKEEP, TENDED)):
+        for run in _open_runs(client, names):
+            why = _why_dead(run, behind.get(str(run.id), []), now, patience)
+            if why is not None:
+                dead.append(Verdict(run=run, why=why, upkeep=names is UPKEEP))
     return dead
+
+
+def _why_dead(
+    run: FlowRun, standing: list[Claim], now: datetime, patience: timedelta
+) -> str | None:
+    """Say why an open run counts as dead; None where somebody stands behind it, or may yet."""
+    if standing:
+        # A run that somebody has tried again in Prefect has a record of each of its processes.
+        if not all(claim.is_dead(now.timestamp()) for claim in standing):
+            return None
+        return f"process {standing[-1].process.pid} is gone"
+    given = max(POOLED, patience) if run.work_pool_name else patience
+    if now - _since(run, now) <= given or carried_here(f"{CARRIED}={run.id}"):
+        return None
+    return "no process of ours stands behind it"
+
+
+def _open_runs(client: SyncPrefectClient, flows: list[str]) -> list[FlowRun]:
+    state = FlowRunFilterState(type=FlowRunFilterStateType(any_=OPEN))
+
+    def ask(offset: int) -> list[FlowRun]:
+        return client.read_flow_runs(
+            flow_filter=FlowFilter(name=FlowFilterName(any_=flows)),
+            flow_run_filter=FlowRunFilter(state=state),
+            limit=PAGE,
+            offset=offset,
+        )
+
+    return _every(ask)
+
+
+def _every(ask: Callable[[int], list[Entry]]) -> list[Entry]:
+    """Return all that the server lists: it gives at most a page."""
+    found = page = ask(0)
+    while len(page) == PAGE:
+        page = ask(len(found))
+        found = [*found, *page]
+    return found
 
 
 def retry(client: SyncPrefectClient, run: FlowRun) -> str | None:
@@ -141,11 +181,14 @@ def _since(run: FlowRun, now: datetime) -> datetime:
 
 
 def _open_tasks(client: SyncPrefectClient, run: FlowRun) -> list["UUID"]:
-    found = client.read_task_runs(
-        flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[run.id])),
-        task_run_filter=TaskRunFilter(
-            state=TaskRunFilterState(type=TaskRunFilterStateType(any_=OPEN))
-        ),
-        limit=PAGE,
-    )
-    return [task.id for task in found]
+    state = TaskRunFilterState(type=TaskRunFilterStateType(any_=OPEN))
+
+    def ask(offset: int) -> list[TaskRun]:
+        return client.read_task_runs(
+            flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[run.id])),
+            task_run_filter=TaskRunFilter(state=state),
+            limit=PAGE,
+            offset=offset,
+        )
+
+    return [task.id for task in _every(ask)]

@@ -1,4 +1,8 @@
+import asyncio
 import os
+from datetime import timedelta
+from importlib import import_module
+from uuid import uuid4
 
 import pytest
 
@@ -9,6 +13,7 @@ from pipelines.environment import prepare
 NAMES = (
     "GATECAST_HOME", "PREFECT_HOME", "PREFECT_SERVER_ANALYTICS_ENABLED", "DO_NOT_TRACK",
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "PREFECT_LOGGING_LEVEL",
+    "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE",
     "PREFECT_CLI_PROMPT", "MPLBACKEND", "MPLCONFIGDIR", "MLFLOW_ALLOW_PICKLE_DESERIALIZATION",
 )  # fmt: skip
 
@@ -29,6 +34,15 @@ def test_prefect_lives_under_our_home_and_nothing_is_sent_anywhere(tmp_path):
     assert os.environ["DO_NOT_TRACK"] == "true"
     assert os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] == "false"
     assert int(os.environ["PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS"]) > 20
+
+
+def test_who_holds_a_deployments_one_place_is_known_to_the_next_server(tmp_path):
+    prepare(Settings(home=tmp_path / "home"))
+    kept = import_module(os.environ["PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE"])
+    storage = kept.ConcurrencyLeaseStorage()
+    leased = asyncio.run(storage.create_lease([uuid4()], timedelta(minutes=5)))
+    found = asyncio.run(kept.ConcurrencyLeaseStorage().read_lease(leased.id))
+    assert found.id == leased.id
 
 
 def test_what_the_operator_has_set_stays(tmp_path, monkeypatch):

@@ -9,14 +9,22 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from prefect import flow
+from prefect import flow, task
 from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Completed, Pending, Running
 
-from forecasting.stores.liveness import claimed
-from pipelines.operations.reaping_flows import CARRIED, RETRY, UNCLAIMED, Reaped, reap_flows
-from tests.system.conftest import free_port, prefect_server, unmeasured
+from forecasting.stores.liveness import Process, claimed
+from pipelines.operations import reaping_flows
+from pipelines.operations.reaping_flows import (
+    CARRIED,
+    RETRY,
+    TENDED,
+    UNCLAIMED,
+    Reaped,
+    reap_flows,
+)
+from tests.system.conftest import unmeasured
 
 #: A process that opens a flow run of ours as the engine does, stands behind it where it is told
 #: to, and is there until it is killed.
@@ -123,6 +131,16 @@ def deployed():
     """Stand for the flow, where a deployment is wanted."""
 
 
+@flow(name="reaper")
+def tended():
+    """Stand for the reaper's own flow."""
+
+
+@task
+def step():
+    """Stand for a step of a flow."""
+
+
 def test_a_dead_run_of_a_deployment_is_run_once_more_and_no_more_than_once(server, tmp_path):
     deployment = deployed.to_deployment("retrain-somewhere").apply()
     first = server.create_flow_run_from_deployment(deployment)
@@ -136,6 +154,41 @@ def test_a_dead_run_of_a_deployment_is_run_once_more_and_no_more_than_once(serve
     again = reap(tmp_path, now=later + timedelta(minutes=2))
     assert second in again.flow_runs
     assert again.retried == []
+
+
+def test_a_run_that_somebody_tried_again_in_prefect_is_its_new_processs(server, worker, tmp_path):
+    _, run = worker("claims")
+    # The record of the process that died at the first try: the first and the last by its name.
+    dead = {"host": Process.own().host, "boot": "", "pid": 1, "started": "0", "flow_run": run}
+    for name in ("0-0", "9-9"):
+        (tmp_path / "alive" / f"{name}-{run}.json").write_text(json.dumps(dead))
+    assert run not in reap(tmp_path).flow_runs
+    assert state(server, run) == "RUNNING"
+
+
+def test_runs_and_tasks_behind_the_first_page_are_closed_as_well(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(reaping_flows, "PAGE", 1)
+    runs = [server.create_flow_run(deployed, state=Running()) for _ in range(2)]
+    tasks = [
+        server.create_task_run(step, runs[0].id, str(place), state=Running()) for place in range(2)
+    ]
+    reaped = reap(tmp_path, now=datetime.now(UTC) + UNCLAIMED + timedelta(minutes=1))
+    assert {str(run.id) for run in runs} <= set(reaped.flow_runs)
+    assert {str(task.id) for task in tasks} <= set(reaped.task_runs)
+
+
+def test_a_reaper_that_was_killed_is_closed_by_a_later_one_and_not_asked_for_again(
+    server, tmp_path
+):
+    deployment = tended.to_deployment("reaper").apply()
+    run = server.create_flow_run_from_deployment(deployment)
+    server.set_flow_run_state(run.id, Running(), force=True)
+    now = datetime.now(UTC)
+    assert str(run.id) not in reap(tmp_path, now=now + UNCLAIMED * 2).flow_runs
+    reaped = reap(tmp_path, now=now + TENDED + timedelta(minutes=1))
+    assert str(run.id) in reaped.flow_runs
+    assert state(server, run.id) == "CRASHED"
+    assert reaped.retried == []
 
 
 def test_a_run_that_ended_meanwhile_is_not_touched(server, tmp_path):
@@ -219,50 +272,3 @@ def test_a_worker_believed_dead_that_comes_back_cannot_publish(shared_prefect, t
     assert json.loads(out)["error"]["code"] == "FENCED"
     moves = (home / "promotions.jsonl").read_text().splitlines()
     assert len(moves) == json.loads(done.stdout)["promoted"]
-
-
-#: A flow that waits for a word between two pieces of work.
-HALFWAY = """
-import sys
-from pathlib import Path
-from prefect import flow
-from prefect.runtime import flow_run
-from forecasting.stores.files import write_json
-from forecasting.stores.liveness import claimed
-
-@flow(name="climate-retraining")
-def work(home: str):
-    with claimed(Path(home), flow_run.id):
-        print(flow_run.id, flush=True)
-        input()
-        write_json(Path(home) / "work.json", {"done": True})
-
-work(sys.argv[1])
-"""
-
-
-@pytest.mark.grown
-@pytest.mark.timeout(1200)
-def test_when_the_server_dies_in_mid_flow_the_work_stands_and_the_state_is_repaired_later(
-    tmp_path,
-):
-    kept, port = tmp_path / "kept", free_port()
-    kept.mkdir()
-    with prefect_server(kept, port) as address:
-        process = subprocess.Popen(
-            [sys.executable, "-c", HALFWAY, str(tmp_path)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-            env={**unmeasured(), "PREFECT_API_URL": address, "PREFECT_HOME": str(tmp_path / "p")},
-        )  # fmt: skip
-        lost = process.stdout.readline().strip()
-    process.communicate("go on\n", timeout=600)
-    assert process.returncode != 0
-    assert json.loads((tmp_path / "work.json").read_text()) == {"done": True}
-    with (
-        prefect_server(kept, port) as address,
-        temporary_settings({PREFECT_API_URL: address}),
-        get_client(sync_client=True) as client,
-    ):
-        assert state(client, lost) == "RUNNING"
-        assert reap(tmp_path).flow_runs == [lost]
-        assert state(client, lost) == "CRASHED"

@@ -143,6 +143,32 @@ def test_a_model_that_a_dead_process_never_registered_is_removed_with_its_files(
     assert client.get_logged_model(wanted).model_id == wanted
 
 
+def test_whatever_is_behind_the_first_page_of_a_listing_is_closed_removed_or_kept_as_well(
+    settings, client, start, dead, version, monkeypatch
+):
+    monkeypatch.setattr(pages, "PAGE", 1)
+    kept = [version() for _ in range(2)]
+    for each in kept:
+        client.set_terminated(each.run_id, "FINISHED")
+    client.create_registered_model("climate-bergen")  # another page of models
+    orphans = [start(dead) for _ in range(2)]
+    left = [make_logged(client, run, status=LoggedModelStatus.READY) for run in orphans]
+    reaped = reap(settings)
+    assert sorted(reaped.tracking_runs) == sorted(orphans)
+    assert sorted(reaped.logged_models) == sorted(left)
+    assert {each.version for each in list_versions(client, MODEL)} == {1, 2}
+    for each in kept:
+        assert client.get_logged_model(logged_id(client.get_model_version(MODEL, each.version)))
+
+
+def test_a_model_that_somebody_logged_in_an_experiment_of_their_own_stays(settings, client):
+    run = client.create_run(client.create_experiment("somebodys")).info.run_id
+    theirs = make_logged(client, run, status=LoggedModelStatus.READY)
+    client.set_terminated(run, "FINISHED")
+    assert reap(settings) == Reaped()
+    assert client.get_logged_model(theirs).model_id == theirs
+
+
 def test_a_model_that_is_registered_while_the_reaper_looks_keeps_its_files(
     settings, client, start, monkeypatch
 ):

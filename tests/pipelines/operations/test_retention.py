@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from forecasting.settings import Settings
 from forecasting.stores.liveness import claimed
 from forecasting.stores.published import NoChampion, read_pointer
+from forecasting.stores.registry import pages
 from forecasting.stores.registry.aliases import Move, alias_of, promote
 from forecasting.stores.registry.versions import connect, fetch, list_versions
 from pipelines.operations.pruning import DAY, WORK_DAYS, Pruned, gather, prune_home
@@ -181,6 +182,14 @@ def test_a_home_is_pruned_down_to_the_champion_and_the_newest(aged):
     assert alias_of(client, MODEL, "champion") == versions[0].version
     assert read_pointer(settings.root, MODEL).version == versions[0].version
     assert prune_home(settings, now=later).versions == []
+
+
+def test_runs_and_versions_behind_the_first_page_are_pruned_too(aged, monkeypatch):
+    settings, _, versions = aged
+    monkeypatch.setattr(pages, "PAGE", 1)
+    pruned = prune_home(settings, now=time.time() + 40 * DAY)
+    assert pruned.versions == [versions[1].name, versions[2].name]
+    assert set(pruned.runs) == {versions[1].run_id, versions[2].run_id}
 
 
 def test_the_champions_files_and_data_are_there_after_the_pruning(aged, tmp_path):

@@ -141,6 +141,16 @@ def test_what_the_store_does_not_give_back_whole_is_never_registered(
     assert list_models(registry.client) == []
 
 
+def test_models_and_versions_behind_the_first_page_are_listed_too(registry, monkeypatch):
+    monkeypatch.setattr(pages, "PAGE", 2)
+    for name in ("a", "b", "c"):
+        registry.client.create_registered_model(f"climate-{name}")
+        registry.client.create_model_version("climate-a", f"s3://elsewhere/{name}")
+
+    assert list_models(registry.client) == ["climate-a", "climate-b", "climate-c"]
+    assert [each.version for each in list_versions(registry.client, "climate-a")] == [3, 2, 1]
+
+
 def test_a_version_of_an_unknown_run_is_refused(registry):
     with pytest.raises(VersionUnknown):
         replace(registry, run_id="0" * 32).add()
