@@ -54,7 +54,7 @@ class Settings(BaseSettings):
     fetch_bytes: int = Field(256 * 2**20, gt=0, description="most bytes one download may have")
     workers: int = Field(2, ge=1, le=64, description="candidates trained side by side")
     compute: Literal["processes", "dask"] = Field(
-        "processes", description="where candidates are trained: on this machine, or on a Dask"
+        "processes", description="where trainings and surveys are done: here, or on a Dask"
     )
     dask_address: str | None = Field(
         None, description="scheduler of the Dask: tls://host:8786, or tcp:// on loopback"

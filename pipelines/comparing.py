@@ -91,12 +91,21 @@ class Comparison:
         errors = [row for row in self.part("skill") if row.change is not None]
         if not errors:
             return "no numbers in common"
-        first = errors[0]
-        origins = self.row("data", "origins")
-        apart = "" if origins is None or origins.same else ", measured at other origins"
-        worse = [row.name for row in errors[1:] if (row.change or 0) > 0 and "lead" in row.name]
-        where = f"worse at {', '.join(worse)}" if worse else "worse at no lead"
-        return f"{first.name} {first.before:.4g} to {first.after:.4g}{apart}; {where}"
+        first, leads = errors[0], [row for row in errors[1:] if row.name.startswith("MAE lead ")]
+        worse = [row.name for row in leads if (row.change or 0) > 0]
+        said = f"{first.name} {first.before:.4g} to {first.after:.4g}{self._apart}"
+        if not leads:  # a language model has none
+            return said
+        return f"{said}; worse at {', '.join(worse) or 'no lead'}"
+
+    @property
+    def _apart(self) -> str:
+        """Warn where the numbers of the two are not of the same rows."""
+        origins, data = self.row("data", "origins"), self.row("data", "sha256")
+        if origins is not None and not origins.same:
+            return ", measured at other origins"
+        other = data is not None and not data.same and None not in (data.before, data.after)
+        return ", measured on other data" if other else ""
 
     def to_json(self) -> dict[str, Any]:
         """Return what `gatecast models diff V W --json` prints."""

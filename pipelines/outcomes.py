@@ -1,14 +1,20 @@
 """Name what came of a judged version, for tags, logs and events: promoted, proposed or refused."""
 
+import re
+
 from mlflow import MlflowClient
 
 from forecasting.stores.fencing import TAG, Fence
+from forecasting.stores.registry.descriptions import storable
 from forecasting.stores.registry.versions import store_errors
 
 PROMOTED, PROPOSED, REFUSED = "promoted", "proposed", "refused"
 
 #: The tags by which a version says how its review stands, and which champion it was judged against.
 REVIEW, AGAINST = "review", "judged_against"
+
+#: What a proposal says at its end.
+WAITING = re.compile(r" It waits for `gatecast models approve [^`]*`\.")
 
 #: What stands for the champion of a model that had none.
 NOBODY = "none"
@@ -29,6 +35,15 @@ def proposal(sentence: str, name: str) -> str:
     """
     measured = sentence.removeprefix("Promoted: ")
     return f"Proposed: {measured} It waits for `gatecast models approve {name}`."
+
+
+def without_wait(sentence: str) -> str:
+    """Return a proposal's words without who is waited for, once somebody has spoken.
+
+    >>> without_wait("Proposed: MAE 1.9. It waits for `gatecast models approve climate-oslo/3`.")
+    'Proposed: MAE 1.9.'
+    """
+    return WAITING.sub("", sentence)
 
 
 def outcome_tags(outcome: str, champion: int | None) -> dict[str, str]:
@@ -57,3 +72,16 @@ def set_version_tags(client: MlflowClient, model: str, version: int, tags: dict[
     with store_errors():
         for name, value in tags.items():
             client.set_model_version_tag(model, str(version), name, value)
+
+
+def restate(client: MlflowClient, model: str, version: int | None, first: str, final: str) -> None:
+    """Put the sentence of the decision where a description has that of the first judgement.
+
+    A version is registered before it is promoted, proposed, or outrun by another one.
+    """
+    if version is None or first == final:
+        return
+    with store_errors():
+        said = client.get_model_version(model, str(version)).description or ""
+        text = storable(client, said.replace(first, final, 1))
+        client.update_model_version(model, str(version), description=text)

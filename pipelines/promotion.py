@@ -36,7 +36,14 @@ from forecasting.stores.registry.versions import (
 from pipelines.describing import registration_of, verdict_tags, with_refit
 from pipelines.inputs import climate_inputs, log_inputs
 from pipelines.judging import Judgement, judge_against_champion, trial_of
-from pipelines.outcomes import outcome_of, outcome_tags, proposal, set_version_tags, tag_fence
+from pipelines.outcomes import (
+    outcome_of,
+    outcome_tags,
+    proposal,
+    restate,
+    set_version_tags,
+    tag_fence,
+)
 from pipelines.provenance import flat, read_environment
 from pipelines.refitting import promoted_files, read_refit
 from pipelines.soundness import smoke_test
@@ -169,6 +176,15 @@ def decide(
     Raises:
         Fenced: a later retraining of the station has begun.
     """
+    decision = _decided(settings, folder, judgement, version, fence)
+    first, final = judgement.verdict.sentence, decision.verdict.sentence
+    restate(connect(settings), decision.model, decision.version, first, final)
+    return decision
+
+
+def _decided(
+    settings: Settings, folder: Path, judgement: Judgement, version: int | None, fence: Fence | None
+) -> Decision:
     plan, refit = read_plan(folder), read_refit(folder)
     if version is None:
         return Decision(model=plan.model, version=None, promoted=False, verdict=judgement.verdict)
@@ -240,8 +256,10 @@ def _outrun(verdict: Verdict) -> Verdict:
     return replace(verdict, promoted=False, sentence=sentence)
 
 
-def roll_back(settings: Settings, model: str, why: str) -> Pointer:
+def roll_back(settings: Settings, model: str, why: str, who: str | None = None) -> Pointer:
     """Make the previous champion the champion again, with the checks of a promotion.
+
+    The log names `who`, else the system's user.
 
     Raises:
         NoChampion: there is no champion, or none before it.
@@ -250,7 +268,8 @@ def roll_back(settings: Settings, model: str, why: str) -> Pointer:
     """
     client = connect(settings)
     champion, previous = previous_champion(client, model)
-    return promote(client, settings, _move(model, previous, champion, why), smoke_test)
+    move = _move(model, previous, champion, why)
+    return promote(client, settings, replace(move, who=who or move.who), smoke_test)
 
 
 def promote_version(

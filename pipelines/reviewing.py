@@ -16,13 +16,19 @@ from forecasting.stores.registry.descriptions import storable
 from forecasting.stores.registry.proposals import withdraw_challenger
 from forecasting.stores.registry.versions import Version, resolve, store_errors
 from pipelines import tracking
-from pipelines.outcomes import AGAINST, NOBODY, REVIEW, set_version_tags, token_of
+from pipelines.outcomes import AGAINST, NOBODY, REVIEW, set_version_tags, token_of, without_wait
 from pipelines.recording import logged_verdict
 from pipelines.reviewers import in_markdown
 from pipelines.soundness import require_own_model, smoke_test
 from pipelines.texts.promotion import smoke_test as smoke_test_text
 
 APPROVED, REJECTED = "approved", "rejected"
+
+#: What a rollback makes of the champion, and of the one before it.
+ROLLED_BACK, RESTORED = "rolled_back", "restored"
+
+#: After these the version is champion.
+PROMOTING = (APPROVED, RESTORED)
 
 #: Where a run keeps what a reviewer said of its version.
 REVIEWS = "review"
@@ -57,7 +63,7 @@ class IsRejected(GatecastError):
 
 @dataclass(frozen=True, kw_only=True)
 class Review:
-    """What a person said of a version: `state` is approved or rejected, `time` in UTC."""
+    """What a person said of a version: `state` is one of the words above, `time` in UTC."""
 
     state: str
     who: str
@@ -74,7 +80,8 @@ class Review:
     @property
     def sentence(self) -> str:
         """What was done, by whom, and why where that was said."""
-        return f"{self.state.capitalize()} by {self.who}" + (f": {self.why}" if self.why else "")
+        done = self.state.capitalize().replace("_", " ")
+        return f"{done} by {self.who}" + (f": {self.why}" if self.why else "")
 
     @property
     def tags(self) -> dict[str, str]:
@@ -82,6 +89,7 @@ class Review:
         return {
             REVIEW: self.state,
             "proposed": "false",
+            "promoted": str(self.state in PROMOTING).lower(),
             f"{self.state}_by": self.who,
             f"{self.state}_at": self.time,
             f"{self.state}_why": self.why,
@@ -106,7 +114,7 @@ def approve(settings: Settings, client: MlflowClient, version: Version, review: 
     """
     verdict = _open_verdict(client, version)
     measured = str(verdict["sentence"]).removeprefix("Proposed: ").removeprefix("Promoted: ")
-    why = f"{review.sentence.rstrip('.')}. {measured.partition(' It waits for ')[0]}"
+    why = f"{review.sentence.rstrip('.')}. {without_wait(measured)}"
     move = Move(
         model=version.model,
         version=version.version,
@@ -209,28 +217,33 @@ def tell(
     settings: Settings, client: MlflowClient, version: Version, review: Review, sentence: str
 ) -> None:
     """Leave a review on the version, in its description and run, and in the log of decisions."""
-    promoted = review.state == APPROVED
-    tags = review.tags | ({"promoted": "true"} if promoted else {})
-    set_version_tags(client, version.model, version.version, tags)
-    tracking.set_tags(client, version.run_id, tags)
+    mark(client, version, review, sentence)
+    entry = DecisionEntry(
+        model=version.model,
+        version=version.version,
+        run_id=version.run_id,
+        promoted=review.state in PROMOTING,
+        sentence=sentence,
+        who=review.who,
+        outcome=review.state,
+    )
+    append_decision(settings.root, entry, settings.lock_address)
+
+
+def mark(client: MlflowClient, version: Version, review: Review, sentence: str) -> None:
+    """Leave a review where MLflow's pages show it: tags, description, and a file of the run."""
+    verdict = version.tags.get("verdict")
+    said = {} if verdict is None else {"verdict": without_wait(verdict)}
+    set_version_tags(client, version.model, version.version, review.tags | said)
+    tracking.set_tags(client, version.run_id, review.tags)
     with store_errors():
         client.update_model_version(
             version.model,
             str(version.version),
-            description=storable(client, reviewed(version.description, review)),
+            description=storable(client, reviewed(without_wait(version.description), review)),
         )
         client.log_dict(
             version.run_id,
             {"version": version.name, "sentence": sentence, **vars(review)},
             f"{REVIEWS}/{version.version}-{review.state}.json",
         )
-    entry = DecisionEntry(
-        model=version.model,
-        version=version.version,
-        run_id=version.run_id,
-        promoted=promoted,
-        sentence=sentence,
-        who=review.who,
-        outcome=review.state,
-    )
-    append_decision(settings.root, entry, settings.lock_address)

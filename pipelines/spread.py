@@ -1,4 +1,4 @@
-"""Hand trainings to a Dask: encrypted, and what its workers cannot finish is a refusal by name."""
+"""Hand trainings to a Dask: what its workers cannot finish is a refusal by name."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -6,21 +6,7 @@ from typing import Any
 import distributed
 from prefect_dask.task_runners import DaskTaskRunner, PrefectDaskFuture
 
-from forecasting.settings import Settings
 from pipelines.fitting import FittingFailed
-
-
-def security(settings: Settings) -> dict[str, Any]:
-    """Return how a client meets the scheduler: with certificates where the address asks for it."""
-    if not (settings.dask_address or "").startswith("tls://"):
-        return {}
-    ours = {"tls_client_cert": settings.dask_cert, "tls_client_key": settings.dask_key}
-    files = {"tls_ca_file": settings.dask_ca, **ours}
-    return {
-        "security": distributed.Security(
-            require_encryption=True, **{name: str(path) for name, path in files.items()}
-        )
-    }
 
 
 class SpreadFuture(PrefectDaskFuture[Any]):

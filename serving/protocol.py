@@ -10,6 +10,8 @@ from typing import Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from serving.one_write import OneWrite
+
 #: Most bytes of a request's line and headers; the parser itself would take any number.
 HEAD_BYTES: Final = 64 * 1024
 
@@ -35,7 +37,7 @@ class TimedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first request."""
-        super().connection_made(transport)
+        super().connection_made(OneWrite(transport, self.loop))
         self._receiving = False
         self._head_bytes = 0
         self._deadline: asyncio.TimerHandle | None = None

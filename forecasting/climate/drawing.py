@@ -76,8 +76,8 @@ def allot(stations: Sequence[str], windows: int, seed: int) -> dict[str, Budget]
 
 def _shares(stations: int, windows: int, seed: int) -> list[int]:
     each, rest = divmod(windows, stations)
-    favoured = np.random.default_rng(seed).permutation(stations)[:rest]
-    return [each + (place in set(favoured.tolist())) for place in range(stations)]
+    favoured = set(np.random.default_rng(seed).permutation(stations)[:rest].tolist())
+    return [each + (place in favoured) for place in range(stations)]
 
 
 def draw(fitting: PooledFitting, budget: Budget) -> Iterator[tuple[int, Part]]:

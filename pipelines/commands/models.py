@@ -1,6 +1,5 @@
 """The verbs `models …`: look at versions, run the gate again, go back to the champion before."""
 
-import getpass
 import os
 import tempfile
 from dataclasses import asdict
@@ -17,8 +16,11 @@ from pipelines.environment import prepare
 
 REFUSED = 1
 
-#: How the names of language models begin.
-TEXTS = "language-"
+#: How the names of the tenants' models begin.
+TEXTS, CLIMATE = "language-", "climate-"
+
+#: Why a champion was taken back, where nobody says more.
+ROLLED_BACK = "rolled back on the command line"
 
 
 def list_all(*, json: bool = False) -> None:
@@ -94,39 +96,40 @@ def promote(version: str, *, json: bool = False) -> int:
     return 0 if result["promoted"] or result["proposed"] else REFUSED
 
 
-def rollback(name: str, *, json: bool = False) -> None:
+def rollback(
+    name: str, *, by: str | None = None, why: str = ROLLED_BACK, json: bool = False
+) -> None:
     """Make the previous champion of a model champion again, with the same checks.
 
     Args:
         name: the registered model (`climate-seattle`, `language-schoolmistress`), or the station of
             one (`seattle`), whose first target is meant.
+        by: who rolls back; the system's user when left out.
+        why: the reason, one line.
         json: print one JSON object.
     """
+    from pipelines.reviewers import reason, reviewer  # noqa: PLC0415 - with MLflow
+
+    who, said = reviewer(by), reason(why, needed=True)
     settings = load_settings()
-    _open(settings)
-    why = "rolled back on the command line"
-    if name.startswith(TEXTS):
-        from pipelines.texts.promotion import roll_back_text  # noqa: PLC0415 - MLflow
+    client = _open(settings)
+    from pipelines.going_back import go_back  # noqa: PLC0415 - MLflow
 
-        model, pointer = name, roll_back_text(settings, name, why)
-    else:
-        from pipelines.promotion import roll_back  # noqa: PLC0415 - MLflow
-
-        model = name if name.startswith("climate-") else climate_model(name)
-        pointer = roll_back(settings, model, why)
-    _tell_rollback(model, pointer.version)
+    model = name if name.startswith((TEXTS, CLIMATE)) else climate_model(name)
+    pointer = go_back(settings, client, model, who, said)
+    _tell_rollback(model, pointer.version, who)
     if json:
         print_json(asdict(pointer))
     else:
         print_line(f"{model}: version {pointer.version} is champion again")
 
 
-def _tell_rollback(model: str, version: int) -> None:
+def _tell_rollback(model: str, version: int, who: str) -> None:
     """Let the automations of a Prefect server hear of it, where one is named."""
     if os.environ.get("PREFECT_API_URL"):
         from pipelines.telling import tell  # noqa: PLC0415 - prefect takes seconds
 
-        tell("rolled-back", model, {"version": version, "who": getpass.getuser()})
+        tell("rolled-back", model, {"version": version, "who": who})
 
 
 def _gate_again(model: str) -> Any:  # noqa: ANN401 - a function of either tenant

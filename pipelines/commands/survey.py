@@ -41,7 +41,8 @@ def survey(
         preset: how the members are trained: default or quick.
         seed: of the draws and of the training.
         windows: how many windows a member is trained on, of all stations together.
-        workers: processes that share the stations; more than one need the extra `dask`.
+        workers: processes that share the stations; more than one need the extra `dask`. Where the
+            settings name a Dask, its workers share them, and so many have to be there.
         json: print one JSON object.
     """
     parts = find_parts(name_or_toml)
@@ -58,7 +59,7 @@ def survey(
         seed=seed,
         windows=windows,
     )
-    with Console(stderr=True).status("") as status, scattering(workers) as scatter:
+    with Console(stderr=True).status("") as status, scattering(settings, workers) as scatter:
         outcome = run_survey(asked, parts, scatter, status.update)
     if json:
         print_json(outcome)

@@ -10,7 +10,7 @@ from typing import Any
 from data_checks.declaration import Dataset
 from forecasting.climate.sharing import Share
 from forecasting.climate.windows import WindowSpec
-from forecasting.errors import DatasetInvalid
+from forecasting.errors import DatasetInvalid, GatecastError
 from forecasting.settings import Settings
 from forecasting.stores.files import safe_name, write_bytes, write_json
 
@@ -98,8 +98,30 @@ def _drop_results(survey: Survey) -> None:
     Checkpoints stay: they are named by the windows that they were trained on.
     """
     for path in survey.folder.glob("*"):
-        if path.is_dir() and path.name != CHECKPOINTS:
+        if not path.is_dir():
+            path.unlink()
+        elif path.name != CHECKPOINTS:
             shutil.rmtree(path)
+
+
+class SurveyUnseen(GatecastError):
+    """A worker elsewhere does not see the survey's folder."""
+
+    code = "SURVEY_UNSEEN"
+
+
+def require_seen(survey: Survey, station: str) -> None:
+    """Look whether a worker elsewhere sees what the survey's process has laid out.
+
+    Raises:
+        SurveyUnseen: the home folder is not the survey's.
+    """
+    if not survey.of_station("parts", station).is_file():
+        raise SurveyUnseen(
+            "the worker does not see the survey's folder",
+            expected=f"a home folder shared by all machines, with {survey.folder}",
+            found=f"no declaration of {station}",
+        )
 
 
 def part_of(survey: Survey, station: str) -> Dataset:

@@ -5,6 +5,7 @@ from statistics import fmean
 from typing import Any
 
 from data_checks.declaration import Dataset
+from forecasting.errors import GatecastError
 from forecasting.stores.files import write_json
 from pipelines.survey.folder import Survey, open_survey
 from pipelines.survey.scatter import REFUSED, Scatter, Step, Told
@@ -22,6 +23,12 @@ from pipelines.workspace import only_run
 Say = Callable[[str], None]
 
 
+class NoStationLeft(GatecastError):
+    """Every station of a survey was refused."""
+
+    code = "NO_STATION_LEFT"
+
+
 class Course:
     """The stations that are still in a survey, and what was told of each step."""
 
@@ -36,12 +43,23 @@ class Course:
         refused = {name: each[REFUSED] for name, each in told.items() if REFUSED in each}
         self.refused |= refused
         self.stations = [name for name in self.stations if name not in refused]
+        self._require_one()
         return {name: told[name] for name in self.stations}
 
     def keep(self, stations: Sequence[str], why: Told) -> None:
         """Go on with some stations only."""
         self.refused |= {name: why for name in self.stations if name not in set(stations)}
         self.stations = sorted(stations)
+
+    def _require_one(self) -> None:
+        """Stop where nothing is left to go on with, and say what one of them was refused for."""
+        if not self.stations:
+            name, why = min(self.refused.items())
+            raise NoStationLeft(
+                f"no station is left of {len(self.refused)}",
+                expected="one or more that are not refused",
+                found=f"{name}: {why['code']}: {why['message']}",
+            )
 
 
 def run_survey(
@@ -54,7 +72,9 @@ def run_survey(
     Raises:
         AlreadyRunning: the same survey is being run.
         DatasetInvalid: several targets, or stations that share a file.
-        SeriesTooShort: no station was left.
+        NoStationLeft: every station was refused.
+        SeriesTooShort: none has rows enough before the common end.
+        SchedulerUnavailable: the Dask went away.
     """
     with only_run(survey.settings, f"survey-{survey.name}"):
         course = Course(survey, open_survey(survey, parts), scatter)
@@ -69,8 +89,8 @@ def run_survey(
         say(f"judging {len(course.stations)} stations")
         judged = course.take(judge_station)
         say(f"forecasting {len(course.stations)} stations")
-        course.take(forecast_station)
-        outcome = summary(survey, judged, course.refused)
+        told = {name: judged[name] for name in course.take(forecast_station)}
+        outcome = summary(survey, told, course.refused)
         write_json(survey.folder / "outcome.json", outcome)
         return outcome
 
@@ -84,13 +104,19 @@ TOO_FEW: Told = {
 
 
 def summary(survey: Survey, judged: dict[str, Told], refused: dict[str, Told]) -> dict[str, Any]:
-    """Return what a person asks first; every station's verdict lies in the folder."""
+    """Return what a person asks first; every station's verdict lies in the folder.
+
+    Args:
+        survey: the survey.
+        judged: what the judgement told of each station that has a forecast.
+        refused: why each other station has none.
+    """
     return {
         "dataset": survey.name,
         "folder": str(survey.folder),
         "stations": len(judged),
         "would_be_promoted": sum(told["promoted"] for told in judged.values()),
-        "mean_mae": fmean(told["mean_mae"] for told in judged.values()) if judged else None,
-        "rival_mae": fmean(told["rival_mae"] for told in judged.values()) if judged else None,
+        "mean_mae": fmean(told["mean_mae"] for told in judged.values()),
+        "rival_mae": fmean(told["rival_mae"] for told in judged.values()),
         "refused": refused,
     }

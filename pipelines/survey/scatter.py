@@ -1,4 +1,4 @@
-"""Do a step for every station, in this process or by the workers of a Dask cluster of its own."""
+"""Do a step for every station: in this process, or by the workers of a Dask."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -6,8 +6,10 @@ from functools import partial
 from typing import Any
 
 from forecasting.errors import GatecastError
+from forecasting.settings import Settings
 from forecasting.training.machine import one_thread
-from pipelines.survey.folder import Survey
+from pipelines.scheduler import SchedulerUnavailable, meet, needing_dask
+from pipelines.survey.folder import Survey, require_seen
 
 Told = dict[str, Any]
 
@@ -21,31 +23,61 @@ Scatter = Callable[[Step, Survey, Sequence[str]], Iterator[tuple[str, Told]]]
 #: went back to the system all the time, and a judgement took 1.7 times as long, in page faults.
 WORKER_ENVIRONMENT = {"OMP_NUM_THREADS": 1, "MKL_NUM_THREADS": 1, "OPENBLAS_NUM_THREADS": 1}
 
+#: Longest wait for the workers of the settings' Dask, in seconds.
+PATIENCE = 120
+
 #: The key under which a refused station tells why.
 REFUSED = "refused"
+
+
+class StationUnfinished(GatecastError):
+    """A station took down each worker that began it."""
+
+    code = "STATION_UNFINISHED"
 
 
 def settled(step: Step, survey: Survey, station: str) -> tuple[str, Told]:
     """Do a step of one station, on one thread; a refusal is told, so that the others go on."""
     one_thread()
     try:
+        require_seen(survey, station)
         return station, step(survey, station)
     except GatecastError as error:
         return station, {REFUSED: error.to_json()}
 
 
 @contextmanager
-def scattering(workers: int) -> Iterator[Scatter]:
-    """Give what does steps: one worker is this process, more are those of a cluster.
+def scattering(settings: Settings, workers: int) -> Iterator[Scatter]:
+    """Give what does steps: the Dask of the settings, else this process or a cluster of its own.
 
     Args:
-        workers: how many, a thread each.
+        settings: where work is done, and how a Dask is met.
+        workers: how many, a thread each; of the settings' Dask, how many have to be there.
+
+    Raises:
+        SettingsInvalid: Dask is asked for without its address, its certificates or its extra.
+        SchedulerUnavailable: the settings' Dask is not there, or has fewer workers.
     """
-    if workers == 1:
+    if settings.compute == "dask":
+        with meet(settings) as client:
+            _await_workers(client, workers)
+            yield partial(_there, client)
+    elif workers == 1:
         yield here
-        return
-    with dask_workers(workers) as scatter:
-        yield scatter
+    else:
+        with dask_workers(workers) as scatter:
+            yield scatter
+
+
+def _await_workers(client: Any, workers: int) -> None:  # noqa: ANN401 - distributed is an extra
+    try:
+        client.wait_for_workers(workers, timeout=PATIENCE)
+    except TimeoutError as error:
+        raise SchedulerUnavailable(
+            "the Dask has too few workers",
+            expected=f"{workers} within {PATIENCE} seconds",
+            found=len(client.scheduler_info(n_workers=-1)["workers"]),
+        ) from error
 
 
 @contextmanager
@@ -57,9 +89,13 @@ def dask_workers(workers: int) -> Iterator[Scatter]:
 
     Args:
         workers: processes, a thread each.
+
+    Raises:
+        SettingsInvalid: the extra is not installed.
     """
-    import dask  # noqa: PLC0415 - an extra, and slow to import
-    from distributed import Client, LocalCluster  # noqa: PLC0415 - as above
+    with needing_dask():
+        import dask  # noqa: PLC0415 - an extra, and slow to import
+        from distributed import Client, LocalCluster  # noqa: PLC0415 - as above
 
     with (
         dask.config.set(
@@ -96,10 +132,33 @@ def _there(
     survey: Survey,
     stations: Sequence[str],
 ) -> Iterator[tuple[str, Told]]:
-    from distributed import as_completed  # noqa: PLC0415 - as above
+    from distributed import CancelledError, as_completed  # noqa: PLC0415 - as above
 
     # Not pure: a step writes, and the same station again is to be done again.
     futures = client.map(partial(settled, step, survey), stations, pure=False)
-    for done in as_completed(futures):
-        yield done.result()
-        done.release()
+    names = dict(zip(futures, stations, strict=True))
+    try:
+        for done in as_completed(futures):
+            yield _told(done, names[done])
+            done.release()
+    except CancelledError as error:
+        raise SchedulerUnavailable(
+            "the Dask went away", expected="a scheduler to the end", found=str(error)
+        ) from error
+
+
+def _told(done: Any, station: str) -> tuple[str, Told]:  # noqa: ANN401 - distributed is an extra
+    """Return what a worker told of a station; one that killed its workers is a refused one."""
+    from distributed import KilledWorker  # noqa: PLC0415 - as above
+
+    try:
+        told: tuple[str, Told] = done.result()
+    except KilledWorker as error:
+        last = error.last_worker.address if error.last_worker else error.task
+        unfinished = StationUnfinished(
+            "each worker that began the station died in it",
+            expected="a worker that lives, with memory enough",
+            found=str(last),
+        )
+        return station, {REFUSED: unfinished.to_json()}
+    return told

@@ -34,6 +34,7 @@ from pipelines.outcomes import (
     outcome_of,
     outcome_tags,
     proposal,
+    restate,
     set_version_tags,
     tag_fence,
 )
@@ -131,6 +132,7 @@ def decide_text(
         if fence is not None:
             fence.require_newest(settings.root)
         set_challenger(client, plan.model, version)
+    restate(client, plan.model, version, verdict.sentence, decision.verdict.sentence)
     tag_text_decision(client, decision)
     return decision
 
@@ -204,8 +206,10 @@ def smoke_test(files: Path) -> None:
         )
 
 
-def roll_back_text(settings: Settings, model: str, why: str) -> Pointer:
+def roll_back_text(settings: Settings, model: str, why: str, who: str | None = None) -> Pointer:
     """Make the previous champion the champion again, with the checks of a promotion.
+
+    The log names `who`, else the system's user.
 
     Raises:
         NoChampion: there is no champion, or none before it.
@@ -213,7 +217,8 @@ def roll_back_text(settings: Settings, model: str, why: str) -> Pointer:
     """
     client = connect(settings)
     champion, previous = previous_champion(client, model)
-    return promote(client, settings, move_of(model, previous, champion, why), smoke_test)
+    move = move_of(model, previous, champion, why)
+    return promote(client, settings, replace(move, who=who or move.who), smoke_test)
 
 
 def move_of(model: str, version: int, champion: int | None, why: str) -> Move:

@@ -46,6 +46,7 @@ def look(home: Path) -> dict[str, Any]:
         "complaints": complaints,
         "champion": number,
         "weights": versions.get(number or 0),
+        "logged": logged(settings.root),
         "published": None if pointer is None else pointer.version,
         "served": None if pointer is None else versions.get(pointer.version),
         "versions": len(versions),
@@ -154,6 +155,14 @@ def forgotten(root: Path, kept: dict[str, Any]) -> Complaints:
         if not (root / name).exists() or not (root / name).read_bytes().startswith(content)
     ]
     return complaints + [f"{name} is gone" for name in kept["files"] if not (root / name).exists()]
+
+
+def logged(root: Path) -> int | None:
+    """Return the version to which the promotion log last says that the champion moved."""
+    path = root / "promotions.jsonl"
+    lines = path.read_bytes().splitlines() if path.exists() else []
+    moves = [json.loads(line) for line in lines if line.endswith(b"}")]
+    return next((move["after"] for move in reversed(moves) if move["model"] == MODEL), None)
 
 
 def broken_logs(root: Path) -> Complaints:

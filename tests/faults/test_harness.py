@@ -12,7 +12,7 @@ import pytest
 from forecasting.faults import POINTS
 from tests.faults.points import kills, spread, unreached
 from tests.faults.report import Report
-from tests.faults.trials import Trial
+from tests.faults.trials import Trial, compared
 
 
 def make_trial(**changes):
@@ -69,6 +69,15 @@ def test_a_sample_is_spread_evenly():
 
     assert len(chosen) == 10
     assert {later - earlier for earlier, later in pairwise(chosen)} == {10}
+
+
+@pytest.mark.parametrize("which", ["published", "logged"])
+def test_a_champion_that_is_not_the_one_published_and_logged_is_a_loss(which):
+    wanted = {"weights": "a", "served": "a"}
+    sound = {**wanted, "complaints": [], "champion": 2, "published": 2, "logged": 2}
+
+    assert compared(sound, wanted) == []
+    assert compared({**sound, which: 1}, wanted) == [f"1 is {which}, 2 is champion"]
 
 
 @pytest.mark.faults

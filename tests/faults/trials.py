@@ -170,6 +170,9 @@ def compared(found: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
         for which in ("weights", "served")
         if found[which] != wanted[which]
     ]
-    if found["published"] != found["champion"]:
-        complaints.append(f"{found['published']} is published, {found['champion']} is champion")
+    complaints += [
+        f"{found[which]} is {which}, {found['champion']} is champion"
+        for which in ("published", "logged")
+        if found[which] != found["champion"]
+    ]
     return complaints

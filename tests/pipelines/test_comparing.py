@@ -112,3 +112,22 @@ def test_numbers_of_other_origins_are_said_to_be_so():
         rows=tuple(Row(part=p, name=n, before=b, after=a) for p, n, b, a in rows),
     )  # fmt: skip
     assert "mean MAE 1 to 1.1, measured at other origins" in found.sentence
+
+
+def test_as_many_origins_of_other_data_are_said_to_be_so():
+    rows = [
+        ("data", "sha256", "a", "b"), ("data", "origins", 180, 180),
+        ("skill", "mean MAE", 1.0, 1.1), ("skill", "MAE lead 1", 1.0, 1.1),
+    ]  # fmt: skip
+    found = Comparison(
+        before="a/1", after="a/2",
+        rows=tuple(Row(part=p, name=n, before=b, after=a) for p, n, b, a in rows),
+    )  # fmt: skip
+    assert "mean MAE 1 to 1.1, measured on other data; worse at MAE lead 1." in found.sentence
+
+
+def test_nothing_is_said_of_leads_where_there_are_none():
+    row = Row(part="skill", name="bits_per_character", before=2.0, after=2.1)
+    found = Comparison(before="language-a/1", after="language-a/2", rows=(row,))
+
+    assert found.sentence.endswith("bits_per_character 2 to 2.1.")

@@ -137,6 +137,9 @@ def test_under_two_pairs_of_eyes_a_retraining_only_proposes_against_the_newest_c
     assert alias_of(client, MODEL, "champion") == moved
     assert read_pointer(work.settings.root, MODEL).version == moved
     assert [line["after"] for line in read_log(work.settings.root)] == [moved]
+    told = resolve(client, f"{MODEL}/{version}").description
+    assert decision.verdict.sentence in told
+    assert "Promoted: " not in told
 
 
 def test_a_candidate_judged_before_the_champion_moved_is_judged_anew_and_promoted(
@@ -186,6 +189,7 @@ def test_a_champion_that_always_moves_ends_the_attempts_with_a_refusal(
     assert not decision.promoted
     assert not decision.verdict.promoted
     assert decision.verdict.sentence.startswith("Refused: the champion moved in each of 3 attempts")
+    assert decision.verdict.sentence in resolve(client, f"{MODEL}/{version}").description
     assert alias_of(client, MODEL, "challenger") == version
 
 

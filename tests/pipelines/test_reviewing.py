@@ -120,6 +120,7 @@ def test_an_approval_promotes_with_the_name_in_every_log_and_in_the_registry_its
         "approved_by": "Ada *Lovelace*", "approved_why": "Compared with the record of 1838",
     }.items()  # fmt: skip
     assert entry.tags["approved_at"].endswith("+00:00")
+    assert "It waits for" not in entry.tags["verdict"]
     assert entry.description.startswith("# Review\n\n- ")
     assert "Approved by Ada \\*Lovelace\\*: Compared with" in entry.description
     assert entry.description.endswith("# Oslo's own")

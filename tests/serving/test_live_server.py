@@ -189,3 +189,14 @@ def test_answers_name_no_server_and_carry_an_id(steady):
 
     assert "server" not in headers
     assert headers["x-request-id"]
+
+
+def test_the_live_server_sends_an_answer_in_one_packet(steady):
+    with socket.create_connection(("127.0.0.1", steady.port), timeout=20) as client:
+        client.sendall(b"GET /healthz HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n")
+        first = client.recv(65_536)
+
+    head, _, body = first.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 OK")
+    assert f"content-length: {len(body)}".encode() in head.lower()
+    assert body

@@ -52,9 +52,7 @@ def test_one_bit_of_difference_and_histories_are_run_one_by_one(session_of, grap
 def test_a_graph_that_cannot_be_run_so_is_run_one_by_one(session_of, graph_of, model_card):
     model = onnx.load_from_string(graph_of(model_card))
     # As a graph whose batch axis was frozen by its export.
-    model.graph.initializer.append(
-        numpy_helper.from_array(np.array([1, 1, 1], np.int64), "frozen")
-    )
+    model.graph.initializer.append(numpy_helper.from_array(np.array([1, 1, 1], np.int64), "frozen"))
     for node in model.graph.node:
         node.input[:] = ["frozen" if name == "cube" else name for name in node.input]
 

@@ -1,26 +1,23 @@
-"""Read the whole of what the store lists: it gives a page at a time, however much is asked for."""
+"""Read what a search of MLflow's finds to its end, however many pages that takes."""
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
-#: Entries a page: the most that the store gives of registered models.
-PAGE: Final = 1000
+#: Most entries that MLflow gives in one answer.
+PAGE = 1000
 
 
-def every(search: Callable[..., Any], *wanted: object) -> list[Any]:
-    """Return all entries that a search of MLflow's client finds, page after page.
-
-    An entry that is removed while pages are read moves the later ones up, and one of them may be
-    missed: what must not be overlooked is asked for by name as well.
+def every(search: Callable[..., Any], *asked: object) -> list[Any]:
+    """Return all that a search finds: whoever reads one page takes the rest for not there.
 
     Args:
-        search: a method of the client that takes `max_results` and `page_token`.
-        wanted: what else it takes, by place.
+        search: a search of the client's that takes `max_results` and `page_token`.
+        asked: what it is asked, in the order in which it takes it.
     """
     found: list[Any] = []
-    token: str | None = None
+    token = None
     while True:
-        page = search(*wanted, max_results=PAGE, page_token=token)
+        page = search(*asked, max_results=PAGE, page_token=token)
         found += page
         token = page.token
         if not token:

@@ -232,11 +232,8 @@ def fetch(client: MlflowClient, model: str, version: int, folder: Path) -> Path:
 def list_models(client: MlflowClient, prefix: str = "") -> list[str]:
     """Return the names of all registered models that begin with the prefix, sorted."""
     with store_errors():
-        return sorted(
-            model.name
-            for model in every(client.search_registered_models)
-            if model.name.startswith(prefix)
-        )
+        found = every(client.search_registered_models)
+    return sorted(model.name for model in found if model.name.startswith(prefix))
 
 
 def list_versions(client: MlflowClient, model: str) -> list[Version]:

@@ -4,6 +4,8 @@ import pytest
 
 from forecasting.errors import NoChampion, PickleEnabled, PromotionRefused, VersionUnknown
 from forecasting.stores.published import read_pointer
+from forecasting.stores.registry.aliases import read_log
+from forecasting.stores.registry.versions import connect, resolve
 from pipelines.commands.models import list_all, promote, rollback, show
 
 
@@ -101,6 +103,31 @@ def test_the_champion_before_comes_back_by_station_or_model(known, version, caps
     assert read_pointer(known.settings.root, "climate-oslo").version == 1
     rollback(name, json=True)
     assert said(capsys)["version"] == 2
+
+
+def test_a_rollback_is_seen_on_both_versions_in_the_registry_itself(known, version):
+    for error in (0.5, 0.2):
+        version(wrong_by=error)
+    promote("climate-oslo/1")
+    promote("climate-oslo/2")
+
+    rollback("oslo", by="Ada", why="too *wide*")
+
+    client = connect(known.settings)
+    back, left = (resolve(client, f"climate-oslo/{number}") for number in (1, 2))
+    assert (back.aliases, left.aliases) == (("champion",), ("previous",))
+    assert back.tags.items() >= {
+        "promoted": "true", "review": "restored", "restored_by": "Ada",
+        "restored_why": "too *wide*",
+    }.items()  # fmt: skip
+    assert left.tags.items() >= {
+        "promoted": "false", "review": "rolled_back", "rolled_back_by": "Ada",
+    }.items()  # fmt: skip
+    assert "Restored by Ada: too \\*wide\\*" in back.description
+    assert "Rolled back by Ada: too \\*wide\\*" in left.description
+    assert client.get_run(left.run_id).data.tags["review"] == "rolled_back"
+    line = read_log(known.settings.root)[-1]
+    assert (line["who"], line["why"], line["after"]) == ("Ada", "too *wide*", 1)
 
 
 @pytest.mark.usefixtures("settings")

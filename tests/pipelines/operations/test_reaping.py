@@ -112,6 +112,21 @@ def test_the_files_of_registered_versions_stay_whatever_became_of_their_runs(
         fetch(client, MODEL, each.version, folder)
 
 
+def test_registered_versions_beyond_a_page_of_the_registry_keep_their_files(
+    settings, client, version, monkeypatch
+):
+    monkeypatch.setattr(pages, "PAGE", 1)
+    kept = [version(model=f"climate-s{place}", station=f"s{place}") for place in range(3)]
+    for each in kept:
+        client.set_terminated(each.run_id, "FINISHED")
+
+    assert reap(settings).logged_models == []
+    for each in kept:
+        folder = settings.root / "fetched" / each.model
+        folder.mkdir(parents=True)
+        fetch(client, each.model, each.version, folder)
+
+
 @pytest.mark.parametrize("state", [LoggedModelStatus.PENDING, LoggedModelStatus.READY])
 def test_a_model_that_a_dead_process_never_registered_is_removed_with_its_files(
     settings, client, start, dead, tmp_path, state

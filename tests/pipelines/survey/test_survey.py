@@ -10,13 +10,14 @@ import pytest
 from benchmarks.scale.stations import NAME, write_stations
 from data_checks.partitions import list_partitions, load_partition
 from forecasting.climate.drawing import Budget, draw
-from forecasting.errors import DatasetInvalid, GatecastError
+from forecasting.errors import DatasetInvalid
 from forecasting.stores.published import verify_manifest
 from pipelines.catalogue import find_parts
 from pipelines.commands.survey import survey as survey_verb
+from pipelines.survey import run
 from pipelines.survey.folder import Survey, open_survey, share_of
-from pipelines.survey.run import run_survey
-from pipelines.survey.scatter import here
+from pipelines.survey.run import NoStationLeft, run_survey
+from pipelines.survey.scatter import REFUSED, here
 from pipelines.survey.stations import draw_station
 from pipelines.survey.together import fitting_of, task_of
 from pipelines.survey.windows import read_parts
@@ -108,10 +109,11 @@ def test_no_row_of_another_station_is_read(surveyed):
 
 def test_a_survey_begins_without_what_an_earlier_one_left(declared, tmp_path):
     asked = ask(tmp_path)
-    left = [asked.folder / "windows" / "gone.npz", asked.forecasts / "station=gone" / "x.parquet"]
+    left = [asked.folder / "windows" / "gone.npz", asked.forecasts / "station=gone" / "x.parquet",
+            asked.folder / "outcome.json"]  # fmt: skip
     kept = asked.folder / "checkpoints" / "1000-abc" / "epoch-3"
     for path in (*left, kept):
-        path.parent.mkdir(parents=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
 
     open_survey(asked, find_parts(str(declared)))
@@ -142,9 +144,45 @@ def test_stations_of_one_file_are_no_survey(declared, tmp_path):
         open_survey(ask(tmp_path), find_parts(str(toml)))
 
 
-def test_a_survey_without_a_station_left_says_so(declared, tmp_path):
-    with pytest.raises(GatecastError, match="no station is left"):
+def test_a_survey_without_a_station_left_says_why(declared, tmp_path):
+    with pytest.raises(NoStationLeft, match="no station is left of 1") as refusal:
         run_survey(ask(tmp_path), find_parts(f"{declared}#s00002"), here, str)
+    assert refusal.value.found.startswith("s00002: DATA_REFUSED: ")
+
+
+def told_by_hand(refuse):
+    """Tell what each step tells, with no work done, and refuse those that are named."""
+    told = {"mean_mae": 1.0, "rival_mae": 2.0, "promoted": True, "timezone": "UTC"}
+    why = {REFUSED: {"code": "DATA_REFUSED", "message": "by hand"}}
+
+    def scatter(step, _survey, stations):
+        for name in stations:
+            yield name, why if (step.__name__, name) in refuse else told
+
+    return scatter
+
+
+@pytest.mark.parametrize("step", ["draw_station", "judge_station", "forecast_station"])
+def test_a_survey_whose_last_station_is_refused_late_says_so_too(
+    declared, tmp_path, monkeypatch, step
+):
+    monkeypatch.setattr(run, "share_rows", lambda _survey, checked: list(checked))
+    monkeypatch.setattr(run, "train_members", lambda _survey: [])
+    every = {(step, f"s0000{place}") for place in range(3)}
+
+    with pytest.raises(NoStationLeft, match="no station is left of 3"):
+        run_survey(ask(tmp_path), find_parts(str(declared)), told_by_hand(every), str)
+
+
+def test_a_station_without_a_forecast_is_counted_as_refused_only(declared, tmp_path, monkeypatch):
+    monkeypatch.setattr(run, "share_rows", lambda _survey, checked: list(checked))
+    monkeypatch.setattr(run, "train_members", lambda _survey: [])
+    late = told_by_hand({("forecast_station", "s00001")})
+
+    outcome = run_survey(ask(tmp_path), find_parts(str(declared)), late, str)
+
+    assert (outcome["stations"], outcome["would_be_promoted"]) == (2, 2)
+    assert list(outcome["refused"]) == ["s00001"]
 
 
 def test_the_verb_gives_the_same_bytes_in_another_order_of_stations(

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from forecasting.stores.stations import write_station
+from serving import runtime
 from serving.runtime import Forecaster
 from serving.schemas import BatchAnswer
 
@@ -52,10 +53,23 @@ def test_items_are_answered_in_order_as_each_would_be_alone(send, client, post, 
     BatchAnswer.model_validate(answers, strict=True)
 
 
-def test_each_item_goes_through_its_graph_alone(send, calls, question):
-    send(*(warmer(question, float(by)) for by in range(7)), {"station": "seattle"})
+def test_items_for_one_graph_go_through_it_together_eight_at_a_time(send, calls, question):
+    send(*(warmer(question, float(by)) for by in range(9)), {"station": "seattle"})
 
-    assert calls == [1] * 8
+    assert calls == [8, 2]
+
+
+def test_a_graph_that_answers_several_by_other_bits_is_asked_one_by_one(
+    send, calls, question, promote, monkeypatch, look
+):
+    monkeypatch.setattr(runtime, "together_in", lambda *_: 1)
+    promote(2, offset=1.0)
+    look()
+    calls.clear()
+
+    send(*(warmer(question, float(by)) for by in range(3)))
+
+    assert calls == [1] * 3
 
 
 def test_an_item_that_fails_has_its_problem_and_leaves_the_others_alone(send, question):
@@ -87,7 +101,8 @@ def test_a_history_that_spoils_its_forecast_fails_alone(client, promote, look, q
     answers = client.post("/v1/forecast/batch", json={"items": items}).json()["answers"]
 
     assert [each.get("code") for each in answers] == [None, "MODEL_OUTPUT_INVALID", None]
-    assert calls == [1, 1, 1]
+    # Together first; then each alone, to see whose it is.
+    assert calls == [3, 1, 1, 1]
 
 
 def test_stations_with_models_of_their_own_are_asked_side_by_side(

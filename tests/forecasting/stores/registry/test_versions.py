@@ -90,6 +90,18 @@ def test_models_are_listed_by_prefix(registry):
     assert list_models(registry.client, "climate-o") == ["climate-oslo"]
 
 
+def test_a_registry_of_more_than_a_page_is_listed_whole(registry, monkeypatch):
+    monkeypatch.setattr(pages, "PAGE", 2)
+    names = [f"climate-s{place}" for place in range(5)]
+    for name in names:
+        versions.ensure_model(registry.client, name)
+    for _ in range(3):
+        registry.add(names[0])
+
+    assert list_models(registry.client) == names
+    assert [each.version for each in list_versions(registry.client, names[0])] == [3, 2, 1]
+
+
 @pytest.mark.parametrize("name", [GRAPH, WEIGHTS, MANIFEST])
 def test_a_bit_flipped_in_the_store_is_refused_on_fetch(registry, tmp_path, flip_bit, name):
     version = registry.add()
