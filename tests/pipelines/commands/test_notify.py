@@ -46,9 +46,9 @@ def test_a_rollback_is_told_where_a_server_is_named(own_environment, monkeypatch
     heard = []
     monkeypatch.setattr(telling, "emit_event", lambda **told: heard.append(told))
     own_environment.pop("PREFECT_API_URL", None)
-    _tell_rollback("climate-oslo", 3)
+    _tell_rollback("climate-oslo", 3, "ola")
     assert heard == []
     own_environment["PREFECT_API_URL"] = "http://127.0.0.1:1/api"
-    _tell_rollback("climate-oslo", 3)
+    _tell_rollback("climate-oslo", 3, "ola")
     assert heard[0]["event"] == "gatecast.rolled-back"
-    assert heard[0]["payload"]["version"] == 3
+    assert heard[0]["payload"] == {"version": 3, "who": "ola"}
