@@ -199,8 +199,9 @@ def _copy(root: Path, scratch: Path) -> None:
             _copy_database(root / name, scratch / name)
     for folder in FOLDERS:
         for path in _files(root / folder):
-            if path.suffix not in BESIDE and not any(".tmp-" in part for part in path.parts):
-                _copy_file(path, scratch / path.relative_to(root))
+            below = path.relative_to(root)
+            if path.suffix not in BESIDE and not any(".tmp-" in part for part in below.parts):
+                _copy_file(path, scratch / below)
     for name in LOOSE:
         if (root / name).is_file():
             _copy_file(root / name, scratch / name)

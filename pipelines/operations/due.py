@@ -65,7 +65,7 @@ def due(
     attempt = last_attempt(settings.root, dataset.model)
     found: list[tuple[str, str]] = [
         *_of_files(settings, part, files, attempt),
-        *_of_champion(settings, dataset.model, now),
+        *reasons_of_champion(settings, dataset.model, now),
     ]
     drift = drift_of_model(settings, dataset)
     shifted = [f"{each.variable} by {each.shift:+g}" for each in drift if each.drifted]
@@ -88,8 +88,11 @@ def _of_files(
     return []
 
 
-def _of_champion(settings: Settings, model: str, now: datetime) -> list[tuple[str, str]]:
-    """Ask whether there is a champion, and when it last was promoted or stood its ground."""
+def reasons_of_champion(settings: Settings, model: str, now: datetime) -> list[tuple[str, str]]:
+    """Ask whether there is a champion, and when it last was promoted or stood its ground.
+
+    Returns (trigger, what was found) of each reason to train; no source is asked.
+    """
     try:
         read_pointer(settings.root, model)
     except NoChampion:

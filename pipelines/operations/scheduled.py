@@ -1,5 +1,6 @@
 """The flow that a schedule runs: one retraining an interval, whatever the clock and Prefect do."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -7,13 +8,14 @@ from typing import Any
 from prefect import flow
 from prefect.runtime import flow_run
 
+from data_checks.declaration import Dataset
 from forecasting.errors import AlreadyRunning, GatecastError
 from forecasting.settings import load_settings
 from forecasting.stores.intervals import once
 from forecasting.stores.liveness import claimed
 from pipelines.catalogue import find_parts, part_names
 from pipelines.climate import retrain_climate
-from pipelines.operations.due import AGE, Reason, due
+from pipelines.operations.due import AGE, Reason, due, reasons_of_champion
 from pipelines.operations.ticks import latest_tick, retraining_of
 from pipelines.telling import tell
 
@@ -65,14 +67,13 @@ def retrain_on_schedule(
 
 def retrain_or_say_why_not(dataset: str, preset: str, *, when_due: bool) -> dict[str, Any]:
     """Look whether a retraining is due, tell of a stale champion, and train where it is to be."""
-    reasons = reasons_of(dataset)
+    parts = part_names(dataset)
+    tell_of_stale(parts)
+    reasons = reasons_of(parts)
     if reasons is None:
         # Landing is tried again by the flow's own step, and what cannot be told is trained.
         outcome: dict[str, Any] = retrain_climate(dataset=dataset, preset=preset)
         return outcome | {"due": None}
-    for reason in reasons:
-        if reason.trigger == AGE:
-            tell("champion-stale", reason.model, {"found": reason.found})
     told = {"due": [asdict(reason) for reason in reasons]}
     if when_due and not reasons:
         return told | {"trained": False}
@@ -80,11 +81,20 @@ def retrain_or_say_why_not(dataset: str, preset: str, *, when_due: bool) -> dict
     return outcome | told
 
 
-def reasons_of(dataset: str) -> list[Reason] | None:
+def tell_of_stale(parts: Mapping[str, Dataset]) -> None:
+    """Tell of each champion that is too old, whether or not its station's source can be asked."""
+    settings, now = load_settings(), datetime.now(UTC)
+    for part in parts.values():
+        for trigger, found in reasons_of_champion(settings, part.model, now):
+            if trigger == AGE:
+                tell("champion-stale", part.model, {"found": found})
+
+
+def reasons_of(parts: Mapping[str, Dataset]) -> list[Reason] | None:
     """Return why a retraining is due; None where a station could not be asked."""
     settings, now = load_settings(), datetime.now(UTC)
     try:
-        found = [due(settings, name, part, now) for name, part in part_names(dataset).items()]
+        found = [due(settings, name, part, now) for name, part in parts.items()]
     except GatecastError:
         # The retraining meets it again, and there it stops its own station only.
         return None

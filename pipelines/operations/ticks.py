@@ -28,7 +28,7 @@ STRETCHES = (
     timedelta(days=9 * 366),
 )
 
-#: Ticks that are read at once: more than a stretch holds in which no shorter one had any.
+#: Ticks that are read at once: the most that Prefect gives.
 MOST_TICKS = 1000
 
 
@@ -72,15 +72,26 @@ def latest_tick(cron: str, timezone: str, moment: datetime) -> datetime:
     schedule_of(cron, timezone)
     schedule = ServersSchedule(cron=cron, timezone=timezone)
     for stretch in STRETCHES:
-        asked = schedule.get_dates(n=MOST_TICKS, start=moment - stretch, end=moment)
         with suppress(ValueError):  # no day of any year is the one that the fields name
-            found: list[datetime] = run_coro_as_sync(asked) or []
-            ticks = [tick for tick in found if tick <= moment]
-            if ticks:
-                return max(ticks)
+            tick = _last_between(schedule, moment - stretch, moment)
+            if tick is not None:
+                return tick
     raise ScheduleInvalid(
         "the schedule has not ticked in years", expected="a cron that ticks", found=cron
     )
+
+
+def _last_between(schedule: ServersSchedule, start: datetime, end: datetime) -> datetime | None:
+    """Return the last tick of a stretch, read on page by page; None where it has none."""
+    last: datetime | None = None
+    while True:
+        asked = schedule.get_dates(n=MOST_TICKS, start=start, end=end)
+        found: list[datetime] = run_coro_as_sync(asked) or []
+        ticks = [tick for tick in found if tick <= end]
+        last = max(ticks, default=last)
+        if last is None or len(found) < MOST_TICKS:
+            return last
+        start = max(found) + timedelta(seconds=1)
 
 
 def subject_of(parts: Sequence[Dataset]) -> str:

@@ -144,6 +144,13 @@ def test_locks_caches_and_temporary_files_stay_behind(home, tmp_path):
     assert not any(name.endswith(("-wal", ".lock")) for name in names)
 
 
+def test_a_home_below_a_folder_of_any_name_is_backed_up(home, tmp_path):
+    below = tmp_path / ".tmp-mine" / "home"
+    shutil.copytree(home.root, below)
+    back_up(Settings(home=below), tmp_path / "copy")
+    assert list((tmp_path / "copy" / "published").rglob("model.onnx"))
+
+
 def test_the_verbs_tell_programs_and_people(home, tmp_path, capsys):
     verbs.backup(tmp_path / "copy", json=True)
     told = json.loads(capsys.readouterr().out)

@@ -6,12 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from forecasting.errors import TrackingUnavailable
 from forecasting.settings import Settings
 from forecasting.stores.liveness import claimed
 from forecasting.stores.published import NoChampion, read_pointer
 from forecasting.stores.registry import pages
 from forecasting.stores.registry.aliases import Move, alias_of, promote
 from forecasting.stores.registry.versions import connect, fetch, list_versions
+from pipelines.operations import pruning
 from pipelines.operations.pruning import DAY, WORK_DAYS, Pruned, gather, prune_home
 from pipelines.operations.retention import (
     History,
@@ -216,6 +218,19 @@ def test_series_that_no_version_and_no_station_names_go_with_their_files(aged):
     assert {each.sha256 for each in gather(client, settings, later).data} >= {"e" * 64}
     assert prune_home(settings, now=later).data == ["e" * 64]
     assert not folder.exists()
+
+
+def test_while_nobody_can_read_what_versions_were_made_from_no_data_go(aged, monkeypatch):
+    def away(*_):
+        raise TrackingUnavailable("the store's files are away")
+
+    settings, *_ = aged
+    folder = settings.root / "admitted" / ("e" * 64)
+    folder.mkdir(parents=True)
+    (folder / "verdict.json").write_text('{"files_sha256": ["%s"]}' % ("f" * 64))
+    monkeypatch.setattr(pruning, "logged_inputs", away)
+    assert prune_home(settings, now=time.time() + 40 * DAY).data == []
+    assert folder.exists()
 
 
 def test_work_that_nobody_finished_goes_unless_somebody_is_at_work(aged):

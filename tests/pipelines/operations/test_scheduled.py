@@ -6,7 +6,7 @@ from filelock import FileLock
 from forecasting.errors import DataRefused, SourceUnavailable
 from forecasting.stores.liveness import claims
 from pipelines.operations import scheduled
-from pipelines.operations.due import AGE, Due, Reason
+from pipelines.operations.due import AGE, Due
 from pipelines.operations.scheduled import moment_of_run, retrain_on_schedule
 
 NOW = datetime(2026, 6, 10, 20, 0, tzinfo=UTC)
@@ -119,16 +119,23 @@ def test_a_source_that_is_away_at_the_look_leaves_the_training_to_ask_again(trai
     assert len(trained) == 1
 
 
-def test_a_stale_champion_is_told_at_every_interval(trained, monkeypatch):
-    reason = Reason(model="climate-seattle", trigger=AGE, found="99.0 days")
-    monkeypatch.setattr(
-        scheduled, "due", lambda *_: Due(model="climate-seattle", reasons=(reason,), drift=())
-    )
+@pytest.mark.parametrize("is_away", [False, True])
+def test_a_stale_champion_is_told_at_every_interval_and_while_its_source_is_away(
+    trained, monkeypatch, is_away
+):
+    def look(_settings, _name, part, _now):
+        if is_away:
+            raise SourceUnavailable("the source is away")
+        return Due(model=part.model, reasons=(), drift=())
+
+    monkeypatch.setattr(scheduled, "due", look)
+    monkeypatch.setattr(scheduled, "reasons_of_champion", lambda *_: [(AGE, "99.0 days")])
     heard = []
     monkeypatch.setattr(scheduled, "tell", lambda *told: heard.append(told))
     tick()
-    assert heard == [("champion-stale", "climate-seattle", {"found": "99.0 days"})]
-    assert len(trained) == 1
+    tick(again=True)
+    assert heard == 2 * [("champion-stale", "climate-seattle", {"found": "99.0 days"})]
+    assert len(trained) == 2
 
 
 def test_a_run_counts_for_now_but_where_our_clock_is_just_behind_the_servers(clock, monkeypatch):

@@ -77,7 +77,8 @@ class Parts:
 
     def here(self, text):
         """Return a word of compose as it is said on this machine."""
-        text = text.replace("/tmp/", f"{self.folder}/")  # noqa: S108 - compose's own word
+        for place in ("/tmp/", "/var/lib/"):  # noqa: S108 - compose's own words
+            text = text.replace(place, f"{self.folder}/")
         for name, value in SECRETS.items():
             text = text.replace(f"${{{name}}}", value)
         for name, path in self.certificates.items():
