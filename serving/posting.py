@@ -13,13 +13,10 @@ from serving.kept import Answers, encoded
 from serving.reading import BodyLimits, read_at_most
 from serving.settings import ServingSettings
 from serving.shortcuts import ROUTE, Answered
+from serving.trying import MOST_TOGETHER
 
 #: A body up to this size is read at once: sending it to a thread and back costs as much.
 SMALL_BYTES: Final = 2**16
-
-#: Posted histories that a graph is run on at once. Eight were half as many again in a second
-#: where sixty clients asked, and in an overload that kept health checks waiting for 150 ms.
-AT_ONCE: Final = 2
 
 
 class Posts:
@@ -41,7 +38,7 @@ class Posts:
     ) -> None:
         self._answers = answers
         self._bench = bench
-        self._gathering = Gathering(bench, run, AT_ONCE)
+        self._gathering = Gathering(bench, run, MOST_TOGETHER)
         self._desk = desk
         self._limits = BodyLimits.of(settings)
         self._traced = settings.telemetry
