@@ -30,7 +30,6 @@ class Gathering(Generic[Asked, Outcome]):
         self._bench = bench
         self._work = work
         self._most = most
-        self._last = 0
         self._waiting: deque[_Waiting] = deque()
 
     async def ask(self, asked: Asked) -> Outcome:
@@ -45,14 +44,8 @@ class Gathering(Generic[Asked, Outcome]):
         return await self._bench.wait(promise, self._answer)
 
     def _answer(self) -> None:
-        """Answer whoever waits, in a thread; nothing where another has answered them all.
-
-        Half of those that wait or have just been answered: the event loop reads and writes for
-        some while the thread computes for the others. All at once, one would wait for the other.
-        """
-        half = (len(self._waiting) + self._last + 1) // 2
-        taken = _taken(self._waiting, min(self._most, half))
-        self._last = len(taken)
+        """Answer whoever waits, in a thread; nothing where another has answered them all."""
+        taken = _taken(self._waiting, self._most)
         if not taken:
             return
         found: Sequence[Any] = [None] * len(taken)

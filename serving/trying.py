@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from forecasting.stores.graphs import runtime_errors, tidy_run
+from forecasting.stores.graphs import runtime_errors
 from forecasting.stores.published import ModelCard
 
 if TYPE_CHECKING:
@@ -30,11 +30,9 @@ def together_in(session: "onnxruntime.InferenceSession", card: ModelCard) -> int
     """
     feeds = _made_up(card)
 
-    tidily = tidy_run()
-
     def run(rows: slice) -> NDArray[np.float32]:
         some = {name: numbers[rows] for name, numbers in feeds.items()}
-        found: NDArray[np.float32] = session.run(["quantiles"], some, tidily)[0]
+        found: NDArray[np.float32] = session.run(["quantiles"], some)[0]
         return found
 
     try:

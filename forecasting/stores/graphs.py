@@ -54,12 +54,3 @@ def open_graph(path: Path) -> "onnxruntime.InferenceSession":
     return onnxruntime.InferenceSession(
         path.read_bytes(), options, providers=["CPUExecutionProvider"]
     )
-
-
-def tidy_run() -> "onnxruntime.RunOptions":
-    """Return options of a run that gives its memory back: else a session keeps the most it used."""
-    import onnxruntime  # noqa: PLC0415 - see `open_graph`
-
-    options = onnxruntime.RunOptions()
-    options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
-    return options

@@ -105,13 +105,15 @@ def test_only_numbers_have_a_change(before, after, change):
     assert Row(part="skill", name="x", before=before, after=after).change == change
 
 
+def sentence_of(*rows):
+    """What is said of rows of (part, name, before, after)."""
+    told = tuple(Row(part=p, name=n, before=b, after=a) for p, n, b, a in rows)
+    return Comparison(before="a/1", after="a/2", rows=told).sentence
+
+
 def test_numbers_of_other_origins_are_said_to_be_so():
     rows = [("data", "origins", 180, 190), ("skill", "mean MAE", 1.0, 1.1)]
-    found = Comparison(
-        before="a/1", after="a/2",
-        rows=tuple(Row(part=p, name=n, before=b, after=a) for p, n, b, a in rows),
-    )  # fmt: skip
-    assert "mean MAE 1 to 1.1, measured at other origins" in found.sentence
+    assert "mean MAE 1 to 1.1, measured at other origins" in sentence_of(*rows)
 
 
 def test_as_many_origins_of_other_data_are_said_to_be_so():
@@ -119,11 +121,7 @@ def test_as_many_origins_of_other_data_are_said_to_be_so():
         ("data", "sha256", "a", "b"), ("data", "origins", 180, 180),
         ("skill", "mean MAE", 1.0, 1.1), ("skill", "MAE lead 1", 1.0, 1.1),
     ]  # fmt: skip
-    found = Comparison(
-        before="a/1", after="a/2",
-        rows=tuple(Row(part=p, name=n, before=b, after=a) for p, n, b, a in rows),
-    )  # fmt: skip
-    assert "mean MAE 1 to 1.1, measured on other data; worse at MAE lead 1." in found.sentence
+    assert "mean MAE 1 to 1.1, measured on other data; worse at MAE lead 1." in sentence_of(*rows)
 
 
 def test_nothing_is_said_of_leads_where_there_are_none():

@@ -125,7 +125,8 @@ def test_a_key_that_was_put_into_the_path_or_the_id_is_not_logged(logged, home):
 
     client.get(f"/nowhere/{whole}", headers={"X-Request-Id": whole})
 
-    assert whole.rpartition("_")[2] not in json.dumps(end())
+    # The secret itself may hold the sign that stands before it.
+    assert whole.split("_", 2)[2] not in json.dumps(end())
 
 
 def test_an_unknown_error_is_a_problem_with_safe_headers_and_is_counted(logged):

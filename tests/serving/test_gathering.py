@@ -54,17 +54,12 @@ def test_each_gets_the_answer_to_what_he_asked():
     assert [*chain(*work.calls)] == [*range(1, 30)]
 
 
-def test_half_of_those_that_wait_are_answered_at_once_and_no_more_than_may_be():
+def test_all_that_wait_are_answered_at_once_and_no_more_than_may_be():
     work = Work()
 
-    ask_while_one_is_in_work(work, range(2, 30), most=8)
+    ask_while_one_is_in_work(work, range(2, 20), most=8)
 
-    assert [len(call) for call in work.calls[:3]] == [1, 8, 8]
-
-    few = Work()
-    ask_while_one_is_in_work(few, range(2, 6), most=8)
-
-    assert [len(call) for call in few.calls] == [1, 3, 1]
+    assert [len(call) for call in work.calls] == [1, 8, 8, 2]
 
 
 def test_who_asks_alone_waits_for_nobody():
