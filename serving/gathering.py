@@ -21,11 +21,14 @@ class Gathering(Generic[Asked, Outcome]):
     Args:
         bench: the threads.
         work: answers so many at once, in their order.
-        most: the most that are answered at once.
+        most: says how many are answered at once, at most.
     """
 
     def __init__(
-        self, bench: Bench, work: Callable[[Sequence[Asked]], Sequence[Outcome]], most: int
+        self,
+        bench: Bench,
+        work: Callable[[Sequence[Asked]], Sequence[Outcome]],
+        most: Callable[[], int],
     ) -> None:
         self._bench = bench
         self._work = work
@@ -45,7 +48,7 @@ class Gathering(Generic[Asked, Outcome]):
 
     def _answer(self) -> None:
         """Answer whoever waits, in a thread; nothing where another has answered them all."""
-        taken = _taken(self._waiting, self._most)
+        taken = _taken(self._waiting, self._most())
         if not taken:
             return
         found: Sequence[Any] = [None] * len(taken)

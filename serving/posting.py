@@ -38,10 +38,17 @@ class Posts:
     ) -> None:
         self._answers = answers
         self._bench = bench
-        self._gathering = Gathering(bench, run, MOST_TOGETHER)
+        self._gathering = Gathering(bench, run, self._most)
         self._desk = desk
         self._limits = BodyLimits.of(settings)
         self._traced = settings.telemetry
+
+    def _most(self) -> int:
+        """Return how many histories a graph takes at once: one while others are turned away.
+
+        Two would be answered sooner, and leave the event loop no time for health checks.
+        """
+        return 1 if self._desk.full else MOST_TOGETHER
 
     def takes(self, scope: Scope) -> bool:
         """Return whether a request is one for `answer`."""

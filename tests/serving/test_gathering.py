@@ -3,11 +3,15 @@
 import asyncio
 import threading
 from itertools import chain
+from unittest.mock import Mock
 
 import pytest
 
-from serving.desk import Bench, WorkTimeout
+from serving.desk import Bench, Desk, WorkTimeout
 from serving.gathering import Gathering
+from serving.posting import Posts
+from serving.settings import ServingSettings
+from serving.trying import MOST_TOGETHER
 
 
 class Work:
@@ -29,7 +33,7 @@ class Work:
 def ask_while_one_is_in_work(work, others, *, most=8, seconds=20.0):
     """Ask for 1, and for the others while that is in work; returns all outcomes."""
     bench = Bench(1, seconds)
-    gathering = Gathering(bench, work, most)
+    gathering = Gathering(bench, work, lambda: most)
 
     async def ask():
         first = asyncio.create_task(gathering.ask(1))
@@ -94,3 +98,13 @@ def test_more_than_may_be_answered_at_once_come_in_their_order(most):
 
     assert [*chain(*work.calls)] == [*range(1, 12)]
     assert max(len(call) for call in work.calls) <= most
+
+
+def test_while_others_are_turned_away_a_graph_takes_one_history_at_a_time():
+    desk = Desk(2)
+    posts = Posts(Mock(), Bench(1, 20), desk, ServingSettings(telemetry=False))
+
+    with desk.taken():
+        assert posts._most() == MOST_TOGETHER
+        with desk.taken():
+            assert posts._most() == 1
