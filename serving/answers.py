@@ -3,7 +3,6 @@
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from forecasting.stores.published import ModelCard, Pointer
 from forecasting.stores.stations import StationCard, StationRecord
+from serving.columns import Layout, layout_of, rounded
 from serving.forms import PLAIN, Form
 from serving.history import DAY_SECONDS, History, label_of, seconds_of_label
 from serving.refusals import Fault, RequestRefused
@@ -19,9 +19,6 @@ from serving.runtime import Forecaster
 from serving.zones import AUTO, zone_shift
 
 HOUR_SECONDS: Final = 3_600
-
-#: Digits kept of a value: finer than batches differ (facts.md), coarser than float32.
-DECIMALS = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,18 +63,6 @@ def values_of(answer: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, Any]
     """Return an answer's units and its columns, whatever its step is."""
     block = "daily" if "daily" in answer else "hourly"
     return answer[f"{block}_units"], answer[block]
-
-
-@lru_cache(maxsize=1024)
-def level_name(target: str, level: float) -> str:
-    """Return the name of a level's series: the median's is the target's own.
-
-    >>> [level_name("rain", level) for level in (0.025, 0.5, 0.9)]
-    ['rain_p2_5', 'rain', 'rain_p90']
-    """
-    if level == 0.5:
-        return target
-    return f"{target}_p{format(level * 100, 'g').replace('.', '_')}"
 
 
 def model_version(card: ModelCard, pointer: Pointer) -> dict[str, Any]:
@@ -206,7 +191,8 @@ def written(record: StationRecord, outcome: Outcome, form: Form = PLAIN) -> dict
     leads = range(min(0, 1 - shown), ahead + 1)
     seconds = [outcome.origin + lead * step for lead in leads]
     moved = zone_shift(record.card, form.timezone, seconds)
-    columns = _columns(record, outcome, form, seconds[:shown])
+    layout = layout_of(outcome.target, outcome.unit, outcome.levels, form)
+    columns = _columns(record, outcome, layout, form, seconds[:shown])
     answer = {
         "station": record.card.name,
         "latitude": record.card.latitude,
@@ -215,7 +201,7 @@ def written(record: StationRecord, outcome: Outcome, form: Form = PLAIN) -> dict
         "origin": label_of(moved[leads.index(0)], step),
         f"{block}_units": {
             "time": "iso8601",
-            **dict.fromkeys(columns, form.units.symbol(outcome.unit)),
+            **dict.fromkeys(columns, layout.unit),
         },
         block: {
             "time": [label_of(label, step) for label in moved[len(moved) - shown - ahead :]],
@@ -260,19 +246,17 @@ def encode(answer: dict[str, Any] | list[dict[str, Any]]) -> bytes:
 
 
 def _columns(
-    record: StationRecord, outcome: Outcome, form: Form, past: Sequence[int]
+    record: StationRecord, outcome: Outcome, layout: Layout, form: Form, past: Sequence[int]
 ) -> dict[str, list[float | None]]:
     """Return one list a level, the median first; before it, what was observed at past labels."""
-    levels, unit = outcome.levels, outcome.unit
-    # Sorting is stable: after the median the others follow in their own order.
-    places = sorted(form.places(levels), key=lambda place: levels[place] != 0.5)
-    ahead = _rounded(form.units.convert(outcome.quantiles.T[places], unit)).tolist()
-    before: list[float | None] = [None] * len(past)
-    columns = {
-        level_name(outcome.target, levels[place]): [*before, *column]
-        for place, column in zip(places, ahead, strict=True)
-    }
-    columns[outcome.target][: len(past)] = _observed(record, outcome, form, past)
+    given = outcome.quantiles[:, layout.places]
+    if layout.unit != outcome.unit:
+        given = form.units.convert(given, outcome.unit)
+    columns = dict(zip(layout.names, rounded(given).T.tolist(), strict=True))
+    if past:
+        for column in columns.values():
+            column[:0] = [None] * len(past)
+        columns[outcome.target][: len(past)] = _observed(record, outcome, form, past)
     return columns
 
 
@@ -280,16 +264,9 @@ def _observed(
     record: StationRecord, outcome: Outcome, form: Form, past: Sequence[int]
 ) -> list[float | None]:
     """Return the target's observed value at each label, None where none is kept."""
-    if not past:
-        return []
     recent = record.recent
     kept = zip(recent.time, recent.values.get(outcome.target, ()), strict=False)
     known = {seconds_of_label(label): value for label, value in kept if value is not None}
     values = np.array([known.get(label, np.nan) for label in past])
-    given = _rounded(form.units.convert(values, outcome.unit)).tolist()
+    given = rounded(form.units.convert(values, outcome.unit)).tolist()
     return [value if np.isfinite(value) else None for value in given]
-
-
-def _rounded(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    rounded: NDArray[np.float64] = np.round(values, DECIMALS) + 0.0  # -0.0 reads like a fault.
-    return rounded

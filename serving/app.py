@@ -12,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 
 from forecasting.errors import SettingsInvalid
 from serving.draining import end_with_parent
+from serving.entrance import Entrance, front_of
 from serving.front import Front
 from serving.living import LivingParts
 from serving.logs import JsonLines, log_as_json
@@ -42,7 +43,7 @@ DESCRIPTION = (
 )
 
 
-def serve_app() -> FastAPI:
+def serve_app() -> Entrance:
     """Build the API of a process of its own, which logs as JSON on stderr."""
     settings, lines = load_serving_settings(), JsonLines()
     log_as_json(lines)
@@ -50,7 +51,8 @@ def serve_app() -> FastAPI:
     AdmittingProtocol.request_seconds = settings.request_seconds
     AdmittingProtocol.desk = app.state.parts.forecasts
     end_with_parent()
-    return app
+    # Spans are made by what the entrance leaves out.
+    return Entrance(app, app if settings.telemetry else front_of(app))
 
 
 def create_app(settings: ServingSettings | None = None, lines: JsonLines | None = None) -> FastAPI:

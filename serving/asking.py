@@ -21,6 +21,9 @@ STATIONS: Final = 25
 #: Most steps a posted history may have: 54 years of days.
 HISTORY_STEPS: Final = 20_000
 
+#: The words of a body that says nothing of how it is to be answered, as nearly all are.
+NOTHING_SAID: Final = {"station", "history"}
+
 StationName = Annotated[str, Field(min_length=1, max_length=64, examples=["seattle"])]
 # Without fail_fast a megabyte of wrong numbers stalls a worker for 17 s (facts.md).
 Column = Annotated[list[float | None], Field(max_length=HISTORY_STEPS, fail_fast=True)]
@@ -145,6 +148,8 @@ class PostedWords(AskedWords):
     level: Levels = None
 
     def _wish(self, *, past_days: int = 0, csv: bool = False) -> Wish:
+        if self.model_fields_set == NOTHING_SAID:
+            return Wish(station=self.station)
         form = Form(
             intervals=check_intervals(self.level),
             units=self._units(),

@@ -75,9 +75,11 @@ def parse_json(body: bytes, *, brackets: int = BRACKETS) -> object:
             infinity constant, a key twice in one object, or keys that are too many or not
             printable; names the paths.
     """
-    if body.count(b"[") + body.count(b"{") > brackets or body.count(b",") > COMMAS:
+    objects = body.count(b"{")
+    many = len(body) > COMMAS and body.count(b",") > COMMAS
+    if many or body.count(b"[") + objects > brackets:
         raise _unreadable("nested too deeply, or too many values")
-    if (plain := _plain(body)) is not _NOT_PLAIN:
+    if (plain := _plain(body, objects)) is not _NOT_PLAIN:
         return plain
     reader = _Reader()
     try:
@@ -102,12 +104,17 @@ NOUGHTS: Final = bytes.maketrans(b"123456789", b"0" * 9)
 LONG: Final = b"0" * 19
 
 
-def _plain(body: bytes) -> object:
+def _plain(body: bytes, objects: int) -> object:
     """Parse a body that can hold nothing to refuse, ten times as fast as with care.
 
-    Of a key that stands twice this parser keeps one: so where as many quotation marks went in as
-    would come out again, none did. Whatever is wrong, or only unusual, is read with care, which
-    also says where it is.
+    Of a key that stands twice this parser keeps one, and behind each of them stands a colon: so
+    where as many keys came out as colons went in, none did. Where text holds colons as well, as
+    the hours of a label do, as many quotation marks went in as would come out again. Whatever is
+    wrong, or only unusual, is read with care, which also says where it is.
+
+    Args:
+        body: what is parsed.
+        objects: how many opening braces it has.
     """
     if b"\\" in body or LONG in body.translate(NOUGHTS):
         return _NOT_PLAIN
@@ -115,13 +122,13 @@ def _plain(body: bytes) -> object:
         parsed = orjson.loads(body)
     except orjson.JSONDecodeError:
         return _NOT_PLAIN
-    if orjson.dumps(parsed).count(b'"') != body.count(b'"'):
-        return _NOT_PLAIN
-    usual = all(
-        len(each) <= KEYS and "".join(each).isprintable()
-        for each in _objects(parsed, body.count(b"{"))
-    )
-    return parsed if usual else _NOT_PLAIN
+    keys = 0
+    for each in _objects(parsed, objects):
+        if len(each) > KEYS or not "".join(each).isprintable():
+            return _NOT_PLAIN
+        keys += len(each)
+    once = keys == body.count(b":") or orjson.dumps(parsed).count(b'"') == body.count(b'"')
+    return parsed if once else _NOT_PLAIN
 
 
 def _objects(parsed: object, most: int) -> Iterator[dict[str, object]]:

@@ -49,6 +49,7 @@ def serve(*, host: str | None = None, port: int | None = None, workers: int | No
         uvicorn.run(
             "serving.app:serve_app",
             factory=True,
+            interface="asgi3",
             host=settings.host,
             port=settings.port,
             workers=settings.serving_workers,

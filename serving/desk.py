@@ -93,7 +93,7 @@ class Bench:
     """
 
     def __init__(self, threads: int, seconds: float) -> None:
-        self._threads = threads
+        self.threads = threads
         self._seconds = seconds
         self._started: list[threading.Thread] = []
         self._waiting: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
@@ -106,17 +106,25 @@ class Bench:
         """
         promise: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         # The request's id goes with it, for the log.
-        return await self.wait(promise, _Job(promise, contextvars.copy_context(), work).do)
+        self.hand(_Job(promise, contextvars.copy_context(), work).do)
+        return await self.wait(promise)
 
-    async def wait(self, promise: "asyncio.Future[Outcome]", job: Callable[[], None]) -> Outcome:
-        """Wait for a promise that a job in one of the threads keeps, itself or by another.
+    def hand(self, job: Callable[[], None]) -> None:
+        """Let one of the threads do a job, and do not wait for it."""
+        if not self._started:
+            self._start()
+        self.go_on(job)
+
+    def go_on(self, job: Callable[[], None]) -> None:
+        """Let one of the threads do what another of them has come to."""
+        self._waiting.put(job)
+
+    async def wait(self, promise: "asyncio.Future[Outcome]") -> Outcome:
+        """Wait for a promise that a job in one of the threads keeps.
 
         Raises:
             WorkTimeout: as `do`.
         """
-        if not self._started:
-            self._start()
-        self._waiting.put(job)
         ending = promise.get_loop().call_later(self._seconds, self._give_up, promise)
         try:
             return await promise
@@ -130,7 +138,7 @@ class Bench:
         self._started = []
 
     def _start(self) -> None:
-        for place in range(self._threads):
+        for place in range(self.threads):
             thread = threading.Thread(target=_work, args=(self._waiting,), name=f"bench-{place}")
             self._started.append(thread)
             thread.start()

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from serving.desk import Bench, keep
@@ -34,6 +35,9 @@ class Gathering(Generic[Asked, Outcome]):
         self._work = work
         self._most = most
         self._waiting: deque[_Waiting] = deque()
+        #: One for each thread that is not at work here.
+        self._free = deque(range(bench.threads))
+        self._calling = False
 
     async def ask(self, asked: Asked) -> Outcome:
         """Return the answer.
@@ -42,15 +46,35 @@ class Gathering(Generic[Asked, Outcome]):
             WorkTimeout: as `Bench.do`.
             BaseException: what the work raised, to all that were answered together.
         """
-        promise: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        promise: asyncio.Future[Outcome] = loop.create_future()
         self._waiting.append(_Waiting(promise, asked))
-        return await self._bench.wait(promise, self._answer)
+        if self._free and not self._calling:
+            # At the end of this turn, which may bring others: a thread is woken once for all.
+            self._calling = True
+            loop.call_soon(self._call)
+        return await self._bench.wait(promise)
 
-    def _answer(self) -> None:
-        """Answer whoever waits, in a thread; nothing where another has answered them all."""
-        taken = _taken(self._waiting, self._most())
-        if not taken:
-            return
+    def _call(self) -> None:
+        """Wake as many threads as what waits is enough for; who is awake looks by himself."""
+        self._calling = False
+        for _ in range(0, len(self._waiting), self._most()):
+            with suppress(IndexError):
+                self._bench.hand(partial(self._answer, self._free.pop()))
+
+    def _answer(self, place: int) -> None:
+        """Answer whoever waits, in a thread, and come back as long as others wait."""
+        try:
+            if taken := _taken(self._waiting, self._most()):
+                self._answer_all(taken)
+        finally:
+            self._free.append(place)
+            # Who came while no thread was free has called none.
+            if self._waiting:
+                with suppress(IndexError):
+                    self._bench.go_on(partial(self._answer, self._free.pop()))
+
+    def _answer_all(self, taken: Sequence["_Waiting"]) -> None:
         found: Sequence[Any] = [None] * len(taken)
         failed: BaseException | None = None
         try:

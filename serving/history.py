@@ -74,8 +74,8 @@ def recent_history(record: StationRecord, card: ModelCard) -> History:
         StationOutgrown: a variable of the model is not kept.
     """
     recent = record.recent
-    _bounds(record, card)
-    values = _grid(recent.values, card)
+    _ranges(record.card.variables, card.variables)
+    values = _grid(recent.values, card).T
     usable = int(np.isfinite(values[:, card.variables.index(card.target)]).sum())
     if usable < card.history:
         raise StationTooShort(
@@ -115,8 +115,9 @@ def posted_history(
         NoUsableHistory: no step that the model would read holds the target.
         StationOutgrown: the station no longer declares a variable of its model.
     """
-    bounds = _bounds(record, card)
-    _refuse(_column_faults(time, columns, card))
+    ranges = _ranges(record.card.variables, card.variables)
+    if columns.keys() != ranges.names or {*map(len, columns.values())} != {len(time)}:
+        _refuse(_column_faults(time, columns, card))
     labels = tuple(time)
     last = _last_known if len(labels) <= LABELS_KEPT else _last_of_consecutive
     origin = last(labels, card.step_seconds)
@@ -124,15 +125,13 @@ def posted_history(
         message = f"need at least {card.history} steps, got {len(time)}"
         raise HistoryTooShort(message, [Fault(path="$.history.time", message=message)])
     values = _grid(columns, card)
-    if faults := list(islice(_bound_faults(values, bounds), FAULTS_SHOWN)):
-        raise ValueOutOfBounds("values outside the station's admitted range", faults)
-    used = values[-card.history :]
-    if not _observes_target(used, card):
+    ranges.check(values)
+    if all(value is None for value in columns[card.target][-card.history :]):
         message = f"the last {card.history} steps hold no value of the target"
         raise NoUsableHistory(
             message, [Fault(path=f"$.history.{card.target}", message="every value is null")]
         )
-    return History(used.astype(np.float32), origin)
+    return History(values[:, -card.history :].T.astype(np.float32, order="C"), origin)
 
 
 def posted_origin(time: Sequence[str], step_seconds: int) -> int:
@@ -151,10 +150,7 @@ def check_bounds(values: NDArray[np.float32], record: StationRecord, card: Model
         ValueOutOfBounds: names the first of them.
         StationOutgrown: the station no longer declares a variable of its model.
     """
-    bounds = _bounds(record, card)
-    faults = list(islice(_bound_faults(values.astype(np.float64), bounds), FAULTS_SHOWN))
-    if faults:
-        raise ValueOutOfBounds("values outside the station's admitted range", faults)
+    _ranges(record.card.variables, card.variables).check(values.T.astype(np.float64))
 
 
 def _refuse(faults: Iterator[Fault]) -> None:
@@ -212,33 +208,56 @@ def _time_faults(
 
 
 def _grid(columns: Columns, card: ModelCard) -> NDArray[np.float64]:
-    """Return (steps, variables) in the model's order, NaN for None."""
-    return np.array([columns[name] for name in card.variables], np.float64).T
+    """Return (variables, steps) in the model's order, NaN for None."""
+    return np.array([columns[name] for name in card.variables], np.float64)
 
 
 def _observes_target(values: NDArray[np.float64], card: ModelCard) -> bool:
     return bool(np.isfinite(values[:, card.variables.index(card.target)]).any())
 
 
-def _bounds(record: StationRecord, card: ModelCard) -> tuple[VariableCard, ...]:
-    """Return the station's declaration of each variable, in the model's order."""
-    declared = {variable.name: variable for variable in record.card.variables}
-    missing = [name for name in card.variables if name not in declared]
+@dataclass(frozen=True)
+class _Ranges:
+    """What a station admits of each variable of a model, in the model's order.
+
+    `names` are those of `bounds`; `lower` and `upper` are (variables, 1).
+    """
+
+    bounds: tuple[VariableCard, ...]
+    names: frozenset[str]
+    lower: NDArray[np.float64]
+    upper: NDArray[np.float64]
+
+    def check(self, values: NDArray[np.float64]) -> None:
+        """Refuse values of (variables, steps), NaN for gaps, outside of them."""
+        outside = (values < self.lower) | (values > self.upper)
+        if np.count_nonzero(outside):
+            faults = list(islice(self._faults(outside), FAULTS_SHOWN))
+            raise ValueOutOfBounds("values outside the station's admitted range", faults)
+
+    def _faults(self, outside: NDArray[np.bool_]) -> Iterator[Fault]:
+        for bound, wrong in zip(self.bounds, outside, strict=True):
+            for position in np.flatnonzero(wrong):
+                yield Fault(
+                    path=f"$.history.{bound.name}[{position}]",
+                    message=f"must be {bound.lower:g} to {bound.upper:g} {bound.unit}",
+                )
+
+
+@lru_cache(maxsize=4096)
+def _ranges(declared: tuple[VariableCard, ...], names: tuple[str, ...]) -> _Ranges:
+    """Return what a station that declares variables admits of a model's: the same for each post.
+
+    Raises:
+        StationOutgrown: it lacks one of them.
+    """
+    known = {variable.name: variable for variable in declared}
+    missing = [name for name in names if name not in known]
     if missing:
         raise StationOutgrown(
             "the station lacks variables of its model", expected=", ".join(missing)
         )
-    return tuple(declared[name] for name in card.variables)
-
-
-def _bound_faults(values: NDArray[np.float64], bounds: Sequence[VariableCard]) -> Iterator[Fault]:
-    lower, upper = [each.lower for each in bounds], [each.upper for each in bounds]
-    outside = (values < lower) | (values > upper)
-    if not outside.any():
-        return
-    for column, bound in enumerate(bounds):
-        for position in np.flatnonzero(outside[:, column]):
-            yield Fault(
-                path=f"$.history.{bound.name}[{position}]",
-                message=f"must be {bound.lower:g} to {bound.upper:g} {bound.unit}",
-            )
+    bounds = tuple(known[name] for name in names)
+    lower = np.array([[each.lower] for each in bounds])
+    upper = np.array([[each.upper] for each in bounds])
+    return _Ranges(bounds, frozenset(names), lower, upper)

@@ -33,10 +33,10 @@ class Seen:
         """Whether it has forecast at all."""
         return self.lowest <= self.highest
 
-    def note(self, quantiles: NDArray[np.float64]) -> None:
-        """Take a batch's values in: they ascend along the last axis."""
-        self.lowest = min(self.lowest, float(quantiles[..., 0].min()))
-        self.highest = max(self.highest, float(quantiles[..., -1].max()))
+    def note(self, lowest: float, highest: float) -> None:
+        """Take the ends of some forecasts in."""
+        self.lowest = min(self.lowest, lowest)
+        self.highest = max(self.highest, highest)
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,9 @@ class Forecaster:
         forecaster = cls(pointer, _fitting_card(folder, pointer), _session(folder / GRAPH))
         forecaster._check_signature()
         forecaster._try_out()
-        return replace(forecaster, together=together_in(forecaster.session, forecaster.card))
+        together = together_in(forecaster.session, forecaster.card)
+        # What the trial has said is no forecast of anything.
+        return replace(forecaster, together=together, seen=Seen())
 
     def quantiles(self, history: NDArray[np.float32], origin: int) -> NDArray[np.float64]:
         """Forecast the steps after the origin.
@@ -85,8 +87,9 @@ class Forecaster:
         Raises:
             ModelOutputInvalid: the graph fails, or its output is not finite or not in order.
         """
-        quantiles = self._run(history[np.newaxis], np.array([origin], np.int64)).squeeze(0)
-        self.seen.note(quantiles)
+        quantiles: NDArray[np.float64] = self._run(
+            history[np.newaxis], np.array([origin], np.int64)
+        ).squeeze(0)
         return quantiles
 
     def many(self, histories: Sequence[History]) -> NDArray[np.float64]:
@@ -98,17 +101,14 @@ class Forecaster:
         Raises:
             ModelOutputInvalid: as `quantiles`; one bad history refuses all.
         """
-        quantiles = np.concatenate(
-            [
-                self._run(
-                    np.stack([each.values for each in some]),
-                    np.array([each.origin for each in some], np.int64),
-                )
-                for some in _parts(histories, self.together)
-            ]
-        )
-        self.seen.note(quantiles)
-        return quantiles
+        said = [
+            self._run(
+                _stacked([each.values for each in some]),
+                np.array([each.origin for each in some], np.int64),
+            )
+            for some in _parts(histories, self.together)
+        ]
+        return said[0] if len(said) == 1 else np.concatenate(said)
 
     def _run(self, history: NDArray[np.float32], origin: NDArray[np.int64]) -> NDArray[np.float64]:
         """Run (batch, history, variables) and (batch,) into checked (batch, horizon, levels)."""
@@ -121,12 +121,26 @@ class Forecaster:
             raise ModelOutputInvalid(
                 "the forecast has another shape", expected=expected, found=output.shape
             )
-        if not np.isfinite(output).all():
+        return self._checked(output.astype(np.float64))
+
+    def _checked(self, output: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return quantiles in order along the last axis, and note how far they reach.
+
+        Each call of numpy after a graph finds the processor's caches full of the graph: what is
+        asked here is asked of as few numbers as may be.
+        """
+        # A NaN among them is what both of these are.
+        lowest = float(np.minimum.reduce(output, axis=None))
+        highest = float(np.maximum.reduce(output, axis=None))
+        if not (math.isfinite(lowest) and math.isfinite(highest)):
             raise ModelOutputInvalid("the forecast is not finite")
-        if (output[..., 1:] < output[..., :-1] - ORDER_TOLERANCE).any():
+        rises = output[..., 1:] - output[..., :-1]
+        # Where there is one level, nothing rises.
+        least = float(np.minimum.reduce(rises, axis=None, initial=np.inf))
+        if least < -ORDER_TOLERANCE:
             raise ModelOutputInvalid("the forecast's quantiles are not in order")
-        ordered: NDArray[np.float64] = np.maximum.accumulate(output.astype(np.float64), axis=-1)
-        return ordered
+        self.seen.note(lowest, highest)
+        return output if least >= 0 else np.maximum.accumulate(output, axis=-1)
 
     def _check_signature(self) -> None:
         card = self.card
@@ -148,6 +162,10 @@ class Forecaster:
         history = np.zeros((2, self.card.history, len(self.card.variables)), np.float32)
         history[1, 1::2] = np.nan
         self._run(history, np.zeros(2, np.int64))
+
+
+def _stacked(histories: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    return histories[0][np.newaxis] if len(histories) == 1 else np.stack(histories)
 
 
 def _parts(histories: Sequence[History], size: int) -> Iterator[Sequence[History]]:

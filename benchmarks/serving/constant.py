@@ -16,6 +16,7 @@ from fastapi import FastAPI, Response
 
 from serving.app import serve_app
 from serving.commands import serve
+from serving.entrance import Entrance
 
 PATH = "/constant"
 
@@ -33,11 +34,11 @@ def constant() -> Callable[[], Awaitable[Response]]:
     return answer
 
 
-def behind() -> FastAPI:
+def behind() -> Entrance:
     """Build the real app of a process of its own, and one more route."""
-    app = serve_app()
-    app.add_api_route(PATH, constant())
-    return app
+    entrance = serve_app()
+    entrance.app.add_api_route(PATH, constant())
+    return entrance
 
 
 def bare() -> FastAPI:

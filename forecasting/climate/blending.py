@@ -17,7 +17,7 @@ from forecasting.climate.model import (
     ForecasterSpec,
     last_known,
 )
-from forecasting.climate.side_by_side import quantiles_of, regressions_of
+from forecasting.climate.side_by_side import at, quantiles_of, regressions_of
 from forecasting.errors import ModelInvalid
 
 #: What is blended, in the order of the weights: the members of each view, then the rivals.
@@ -130,16 +130,17 @@ class Blend(nn.Module):
         middle = self.spec.levels.index(0.5)
         medians = said[..., middle]
         spread = (said - medians.unsqueeze(-1)).mean(dim=0)
-        views = [medians[self._places(view)].mean(dim=0) for view in ("level", "departure")]
-        rivals = torch.stack([*views, *self._simple(history, origin)])
-        columns = torch.cat([rivals, starts[len(members) :]])
+        views = [at(medians, self._places(view)).mean(dim=0) for view in ("level", "departure")]
+        rivals = [each.unsqueeze(0) for each in (*views, *self._simple(history, origin))]
+        columns = torch.cat([*rivals, starts[len(members) :]])
         return columns.movedim(0, -1), spread
 
     def mean_anomaly(self, history: Tensor, origin: Tensor) -> Tensor:
         """Return the target's mean distance from the usual over each history: (batch,)."""
         target = history[:, :, self.spec.target]
         anomaly = target - self._course(origin)[:, : self.spec.window.history]
-        known = known_in(anomaly)
+        # The usual is known always.
+        known = known_in(target)
         count = known.to(anomaly.dtype).sum(dim=1).clamp(min=1)
         return torch.where(known, anomaly, 0.0).sum(dim=1) / count
 

@@ -39,12 +39,17 @@ def phases(seconds: Tensor, step_seconds: int) -> Tensor:
         (..., features) float32. The remainder is taken in whole seconds, so nothing is lost
         to the precision of float32.
     """
+    return torch.stack(_waves(seconds, step_seconds), dim=-1)
+
+
+def _waves(seconds: Tensor, step_seconds: int) -> list[Tensor]:
+    """Return the features one by one, each of the labels' shape."""
     waves = []
     for period in periods(step_seconds):
         angle = torch.remainder(seconds, period).to(torch.float32) * (2 * math.pi / period)
         for harmonic in range(1, HARMONICS + 1):
             waves += [torch.sin(harmonic * angle), torch.cos(harmonic * angle)]
-    return torch.stack(waves, dim=-1)
+    return waves
 
 
 def around(origin: Tensor, offsets: Tensor, step_seconds: int) -> Tensor:
@@ -65,7 +70,10 @@ def around(origin: Tensor, offsets: Tensor, step_seconds: int) -> Tensor:
     count = offsets.numel()
     surplus = offsets[:1].repeat(-count % VECTOR)
     labels = origin.unsqueeze(1) + torch.cat([offsets, surplus])
-    return phases(labels, step_seconds)[:, :count]
+    # End to end, then cut: to stack them is an operation more for each.
+    waves = torch.cat(_waves(labels, step_seconds), dim=1)
+    whole = waves.reshape(-1, width(step_seconds), count + len(surplus))
+    return whole[:, :, :count].transpose(1, 2)
 
 
 def design(seconds: NDArray[np.int64], step_seconds: int) -> NDArray[np.float64]:

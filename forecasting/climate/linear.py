@@ -191,11 +191,14 @@ def _columns(spec: LinearSpec, anomaly: Tensor, mask: Tensor, rest: Tensor) -> T
     recent = torch.where(count > 0, _mean(anomaly, mask, OTHER_MEAN), rest)
     filled = torch.where(mask > 0, anomaly, recent.unsqueeze(-2))
     # Summed before the target is chosen: sums along the last axis depend on the rows beside.
-    last = filled[..., -TARGET_MEAN:, :]
-    short = last.sum(dim=-2)[..., spec.target : spec.target + 1] / last.shape[-2]
+    days, steps = min(TARGET_MEAN, spec.window.history), spec.window.history
+    short = filled[..., -days:, :].sum(dim=-2)[..., spec.target : spec.target + 1] / days
     # One look-up: a slice a regressor is a node a regressor in the served graph, and twelve
     # members spent more time on those than in their cells.
-    pool = torch.cat([filled.flatten(-2), recent, rest, short], dim=-1)
+    # Of known sizes: the graph would look a shape up each time.
+    several = [filled.shape[0]] if filled.dim() > 3 else []
+    flat = filled.reshape(*map(int, several), -1, steps * spec.variables)
+    pool = torch.cat([flat, recent, rest, short], dim=-1)
     return pool[..., spec.places]
 
 

@@ -220,8 +220,9 @@ class ClimateForecaster(nn.Module):
         Returns:
             (*leading, horizon, levels), to be multiplied by the spread and added to the start.
         """
-        levels, width = self.spec.levels, raw.shape[-1]
-        middle, shape = levels.index(0.5), (*leading, self.spec.window.horizon, len(levels))
+        levels, horizon = self.spec.levels, self.spec.window.horizon
+        middle, shape = levels.index(0.5), (*leading, horizon, len(levels))
+        width = horizon * len(levels)
         # In whole vectors, as in `calendar.around`; padding would be more operations.
         steps = functional.softplus(torch.cat([raw, raw[..., : -width % calendar.VECTOR]], dim=-1))
         steps, raw = steps[..., :width].view(shape), raw.view(shape)

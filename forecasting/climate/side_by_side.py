@@ -51,7 +51,7 @@ def quantiles_of(
     # Both views read the same and differ by a mean: they are asked together.
     groups = alike([replace(member.spec, view="level") for member in members])
     said = [
-        _forecast([members[place] for place in places], starts[places], history, origin)
+        _forecast([members[place] for place in places], at(starts, places), history, origin)
         for places in groups
     ]
     return _in_order(groups, said)
@@ -71,7 +71,28 @@ def alike(specs: Sequence[Hashable]) -> list[list[int]]:
 def _in_order(groups: Sequence[Sequence[int]], said: Sequence[Tensor]) -> Tensor:
     """Join what the groups said, each in the order of its places, in the order of all places."""
     order = [place for places in groups for place in places]
-    return torch.cat(list(said))[[order.index(place) for place in range(len(order))]]
+    return at(_joined(said), [order.index(place) for place in range(len(order))])
+
+
+def at(numbers: Tensor, places: Sequence[int]) -> Tensor:
+    """Return what stands at some places of the first axis; all of it in order is no operation."""
+    whole = list(places) == list(range(len(numbers)))
+    return numbers if whole else numbers[list(places)]
+
+
+def _joined(parts: Sequence[Tensor]) -> Tensor:
+    """Join along the first axis; of one part, an operation would be left in the graph."""
+    return parts[0] if len(parts) == 1 else torch.cat(list(parts))
+
+
+def _for_each(count: int, numbers: Tensor) -> Tensor:
+    """Return the same numbers once for each model: (models, ...).
+
+    `repeat` is two operations in the graph, and this is one.
+    """
+    if count == 1:
+        return numbers.unsqueeze(0)
+    return numbers + torch.zeros(count, *[1] * numbers.dim(), device=numbers.device)
 
 
 def _regress(models: Sequence[LinearForecaster], history: Tensor, origin: Tensor) -> Tensor:
@@ -80,7 +101,7 @@ def _regress(models: Sequence[LinearForecaster], history: Tensor, origin: Tensor
     spec = replace(first.spec, recentred=False)
     usual, waves = _stacked(models, "usual"), first.waves(origin)
     course = usual[:, None, :1] + waves @ usual[:, None, 1:]  # (models, batch, steps, variables)
-    season = waves[:, spec.window.history - 1].repeat(count, 1, 1)
+    season = _for_each(count, waves[:, spec.window.history - 1])
     recentred = torch.tensor(
         [float(model.spec.recentred) for model in models], device=history.device
     )
@@ -107,11 +128,12 @@ def _forecast(
     waves = members[0].waves(origin).transpose(1, 2)  # (batch, waves, labels)
     features = _features(members, history.transpose(1, 2), waves)
     # Cells read step by step: what they read is laid out so once, and not once a member.
-    rows = features.permute(0, 3, 1, 2).reshape(count * steps, -1, spec.features).split(steps)
+    rows = features.permute(0, 3, 1, 2).reshape(count * steps, -1, spec.features)
     before = members[0].core.start(history.shape[0])
-    last = [member.core.after(own, before) for member, own in zip(members, rows, strict=True)]
-    ahead = waves[:, :, steps:].transpose(1, 2).flatten(1).repeat(count, 1, 1)
-    seen = torch.cat([torch.cat(last), ahead, features[:, :, : spec.variables, -1]], dim=-1)
+    each = rows.split(steps) if count > 1 else (rows,)
+    last = [member.core.after(own, before) for member, own in zip(members, each, strict=True)]
+    ahead = _for_each(count, waves[:, :, steps:].transpose(1, 2).flatten(1))
+    seen = torch.cat([_joined(last), ahead, features[:, :, : spec.variables, -1]], dim=-1)
     hidden = functional.silu(_linear([member.hidden for member in members], seen))
     raw = _linear([member.out for member in members], hidden)
     spread = _stacked(members, "spread")[:, None, :, None]
@@ -140,11 +162,11 @@ def _features(members: Sequence[ClimateForecaster], history: Tensor, waves: Tens
         mean = scaled.sum(dim=3, keepdim=True) / mask.sum(dim=2, keepdim=True).clamp(min=1)
         own_mean = mean * departing.to(mean)[:, None, None, None]
         scaled = torch.where(known, scaled - own_mean, 0.0)
-    parts = [scaled, mask.repeat(count, 1, 1, 1)]
+    parts = [scaled, _for_each(count, mask)]
     if spec.differences:
         both = mask[..., 1:] * mask[..., :-1]
         parts.append(functional.pad((scaled[..., 1:] - scaled[..., :-1]) * both, (1, 0)))
-    parts.append(waves[:, :, :steps].repeat(count, 1, 1, 1))
+    parts.append(_for_each(count, waves[:, :, :steps]))
     if spec.statics:
         statics = _stacked(members, "statics")[:, None, :, None]
         parts.append(statics + torch.zeros_like(scaled[:, :, :1]))

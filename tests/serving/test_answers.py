@@ -2,7 +2,8 @@
 
 import pytest
 
-from serving.answers import encode, level_name
+from serving.answers import encode
+from serving.columns import level_name
 
 
 def test_levels_become_names_and_the_median_keeps_the_targets():

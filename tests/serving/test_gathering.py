@@ -73,6 +73,41 @@ def test_who_asks_alone_waits_for_nobody():
     assert work.calls == [[1]]
 
 
+def test_what_is_asked_in_one_turn_is_answered_together_though_a_thread_is_free():
+    work = Work()
+    work.go_on.set()
+    bench = Bench(1, 20.0)
+    gathering = Gathering(bench, work, lambda: 8)
+
+    async def ask():
+        return await asyncio.gather(*(gathering.ask(each) for each in (1, 2, 3)))
+
+    try:
+        assert asyncio.run(ask()) == [2, 4, 6]
+    finally:
+        bench.close()
+    assert work.calls == [[1, 2, 3]]
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_nobody_is_forgotten_whenever_he_comes(threads):
+    bench = Bench(threads, 20.0)
+    gathering = Gathering(bench, lambda asked: [2 * each for each in asked], lambda: 2)
+
+    async def ask(one):
+        for turn in range(300):
+            assert await gathering.ask((one, turn)) == (one, turn, one, turn)
+            await asyncio.sleep(0.0001 * (turn % 3))
+
+    async def ask_all():
+        await asyncio.gather(*(ask(one) for one in range(5)))
+
+    try:
+        asyncio.run(ask_all())
+    finally:
+        bench.close()
+
+
 def test_a_failure_is_raised_to_all_that_were_answered_together_and_to_no_other():
     outcomes = ask_while_one_is_in_work(Work(), ["fail", "a"], most=1)
 

@@ -43,6 +43,17 @@ def test_a_whole_version_forecasts_in_the_targets_unit(version_files, model_card
     assert quantiles[0, 2] == pytest.approx(10.11, abs=1e-5)
 
 
+def test_the_range_of_forecasts_holds_those_that_were_asked_for_and_not_the_trial(
+    version_files, model_card
+):
+    forecaster = load(version_files())
+    assert not forecaster.seen.any
+
+    quantiles = forecaster.quantiles(history_ending_in(model_card, 10.0), 86_400)
+
+    assert (forecaster.seen.lowest, forecaster.seen.highest) == (quantiles.min(), quantiles.max())
+
+
 def test_two_equal_calls_give_equal_bits(version_files, model_card):
     forecaster = load(version_files())
     history = history_ending_in(model_card, 10.0)

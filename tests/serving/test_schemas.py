@@ -18,6 +18,13 @@ def test_a_body_is_read_with_its_variables():
     assert body.history.columns == {"rain": [1.0, None, 2.5]}
 
 
+def test_a_body_that_says_no_more_wishes_what_one_does_that_says_the_defaults():
+    least = {"station": "seattle", "history": {"time": ["2015-12-31"], "rain": [1]}}
+    same = {**least, "timezone": "auto", "fallback": False, "format": "json", "daily": None}
+
+    assert read_forecast_body(least).wish() == read_forecast_body(same).wish()
+
+
 def test_every_missing_field_is_named():
     with pytest.raises(RequestRefused) as refused:
         read_forecast_body({"history": {}})

@@ -3,8 +3,11 @@
 import os
 import subprocess
 import sys
+from collections import Counter
 
 import numpy as np
+import onnx
+import onnxruntime
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -54,6 +57,21 @@ def test_the_graph_equals_the_model_with_gaps_and_without_any_observation(
 
     assert np.isfinite(quantiles).all()
     np.testing.assert_allclose(quantiles, in_torch(ensemble, *questions), atol=1e-4, rtol=0)
+
+
+def test_the_runtime_is_left_no_operation_that_only_repeats(exported, tmp_path):
+    # Each costs a forecast as much as arithmetic does.
+    options = onnxruntime.SessionOptions()
+    options.optimized_model_filepath = str(tmp_path / "optimised.onnx")
+    options.log_severity_level = 4
+    onnxruntime.InferenceSession(exported / "model.onnx", options)
+
+    nodes = onnx.load(tmp_path / "optimised.onnx").graph.node
+    kinds = Counter(node.op_type for node in nodes)
+    joined = [node for node in nodes if node.op_type == "Concat" and len(node.input) == 1]
+    assert (kinds["Tile"], joined) == (0, [])
+    # The batch is measured once, for the state that the cells begin with.
+    assert kinds["Shape"] == 1
 
 
 @pytest.mark.parametrize("cell", ["rnn", "irnn", "lstm", "gru"])
