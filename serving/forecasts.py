@@ -54,6 +54,12 @@ class Prepared:
     questions: tuple[Question, ...]
     now: float
 
+    @property
+    def quick(self) -> bool:
+        """Whether the graphs that it asks are quick ones."""
+        asked = (each.forecaster for each in self.questions)
+        return all(each is None or each.pace.quick for each in asked)
+
 
 #: What the graph said: (horizon, levels), or why it said nothing fit to be sent.
 Said = NDArray[np.float64] | ModelOutputInvalid | None

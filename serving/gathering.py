@@ -1,4 +1,4 @@
-"""Answer together what waits for the same thread: three forecasts at once take twice one's time."""
+"""Answer together what waits for the same graph: three forecasts at once take twice one's time."""
 
 import asyncio
 from collections import deque
@@ -66,7 +66,11 @@ class Gathering(Generic[Asked, Outcome]):
         """Answer whoever waits, in a thread, and come back as long as others wait."""
         try:
             if taken := _taken(self._waiting, self._most()):
-                self._answer_all(taken)
+                outcome = _answered(self._work, taken)
+                # A loop that has ended waits for nothing.
+                with suppress(RuntimeError):
+                    loop = taken[0].promise.get_loop()
+                    loop.call_soon_threadsafe(_keep_all, taken, *outcome)
         finally:
             self._free.append(place)
             # Who came while no thread was free has called none.
@@ -74,16 +78,51 @@ class Gathering(Generic[Asked, Outcome]):
                 with suppress(IndexError):
                     self._bench.go_on(partial(self._answer, self._free.pop()))
 
-    def _answer_all(self, taken: Sequence["_Waiting"]) -> None:
-        found: Sequence[Any] = [None] * len(taken)
-        failed: BaseException | None = None
-        try:
-            found = self._work([each.asked for each in taken])
-        except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
-            failed = error
-        # A loop that has ended waits for nothing.
-        with suppress(RuntimeError):
-            taken[0].promise.get_loop().call_soon_threadsafe(_keep_all, taken, found, failed)
+
+class InTurn(Generic[Asked, Outcome]):
+    """Answers in the event loop itself, for work that takes less than to hand it to a thread.
+
+    What is asked waits for the next turn of the loop: whoever was answered a moment ago asks
+    again by then. Between two answers the loop has a turn for everybody else.
+
+    Args:
+        work: answers so many at once, in their order.
+        most: how many are answered at once, at most.
+    """
+
+    def __init__(self, work: Callable[[Sequence[Asked]], Sequence[Outcome]], most: int) -> None:
+        self._work = work
+        self._most = most
+        self._waiting: deque[_Waiting] = deque()
+        self._called = False
+
+    async def ask(self, asked: Asked) -> Outcome:
+        """Return the answer.
+
+        Raises:
+            BaseException: what the work raised, to all that were answered together.
+        """
+        loop = asyncio.get_running_loop()
+        promise: asyncio.Future[Outcome] = loop.create_future()
+        self._waiting.append(_Waiting(promise, asked))
+        if not self._called:
+            self._called = True
+            loop.call_soon(self._let_others_come, loop)
+        return await promise
+
+    def _let_others_come(self, loop: asyncio.AbstractEventLoop) -> None:
+        if len(self._waiting) < self._most:
+            loop.call_soon(self._answer, loop)
+        else:
+            self._answer(loop)
+
+    def _answer(self, loop: asyncio.AbstractEventLoop) -> None:
+        taken = _taken(self._waiting, self._most)
+        self._called = bool(self._waiting)
+        if self._called:
+            loop.call_soon(self._answer, loop)
+        if taken:
+            _keep_all(taken, *_answered(self._work, taken))
 
 
 @dataclass(frozen=True)
@@ -92,6 +131,16 @@ class _Waiting:
 
     promise: "asyncio.Future[Any]"
     asked: Any
+
+
+def _answered(
+    work: Callable[[Sequence[Any]], Sequence[Any]], taken: Sequence[_Waiting]
+) -> tuple[Sequence[Any], BaseException | None]:
+    """Return what the work says to each, or what it raised."""
+    try:
+        return work([each.asked for each in taken]), None
+    except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
+        return [None] * len(taken), error
 
 
 def _keep_all(

@@ -8,12 +8,12 @@ from serving.asking import read_forecast_body
 from serving.bodies import parse_json
 from serving.desk import Bench, Desk
 from serving.forecasts import Posted, Prepared, answer, run
-from serving.gathering import Gathering
+from serving.gathering import Gathering, InTurn
 from serving.kept import Answers, encoded
 from serving.reading import BodyLimits, read_at_most
 from serving.settings import ServingSettings
 from serving.shortcuts import ROUTE, Answered
-from serving.trying import MOST_TOGETHER
+from serving.trying import MOST_OF_A_QUICK_ONE, MOST_TOGETHER
 
 #: A body up to this size is read at once: sending it to a thread and back costs as much.
 SMALL_BYTES: Final = 2**16
@@ -39,6 +39,7 @@ class Posts:
         self._answers = answers
         self._bench = bench
         self._gathering = Gathering(bench, run, self._most)
+        self._in_turn = InTurn(run, MOST_OF_A_QUICK_ONE)
         self._desk = desk
         self._limits = BodyLimits.of(settings)
         self._traced = settings.telemetry
@@ -88,5 +89,6 @@ class Posts:
             return self._answers.prepare_posted(asked.wish(), history)
 
         prepared = read() if len(body) <= SMALL_BYTES else await self._bench.do(read)
-        said = await self._gathering.ask(prepared)
+        way = self._in_turn if prepared.quick else self._gathering
+        said = await way.ask(prepared)
         return encoded([answer(prepared, said)], prepared.wish)

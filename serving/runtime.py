@@ -13,7 +13,7 @@ from forecasting.errors import ManifestMismatch, ModelInvalid, ModelOutputInvali
 from forecasting.stores.graphs import open_graph, runtime_errors
 from forecasting.stores.published import GRAPH, ModelCard, Pointer, read_card, verify_manifest
 from serving.history import History
-from serving.trying import together_in
+from serving.trying import UNTRIED, Pace, pace_of
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -43,13 +43,13 @@ class Seen:
 class Forecaster:
     """One published version, ready to forecast; safe to call from several threads.
 
-    `together` is how many histories its graph may be run on at once.
+    `pace` says how its graph may be run.
     """
 
     pointer: Pointer
     card: ModelCard
     session: "onnxruntime.InferenceSession"
-    together: int = 1
+    pace: Pace = UNTRIED
     seen: Seen = field(default_factory=Seen, compare=False)
 
     @classmethod
@@ -69,9 +69,9 @@ class Forecaster:
         forecaster = cls(pointer, _fitting_card(folder, pointer), _session(folder / GRAPH))
         forecaster._check_signature()
         forecaster._try_out()
-        together = together_in(forecaster.session, forecaster.card)
+        pace = pace_of(forecaster.session, forecaster.card)
         # What the trial has said is no forecast of anything.
-        return replace(forecaster, together=together, seen=Seen())
+        return replace(forecaster, pace=pace, seen=Seen())
 
     def quantiles(self, history: NDArray[np.float32], origin: int) -> NDArray[np.float64]:
         """Forecast the steps after the origin.
@@ -96,7 +96,7 @@ class Forecaster:
         """Forecast after several histories: (histories, horizon, levels).
 
         Each is the same to the last bit whoever else asks: as many as a graph was found to
-        answer so (`together_in`) are run at once, else one after the other.
+        answer so (`Pace.together`) are run at once, else one after the other.
 
         Raises:
             ModelOutputInvalid: as `quantiles`; one bad history refuses all.
@@ -106,7 +106,7 @@ class Forecaster:
                 _stacked([each.values for each in some]),
                 np.array([each.origin for each in some], np.int64),
             )
-            for some in _parts(histories, self.together)
+            for some in _parts(histories, self.pace.together)
         ]
         return said[0] if len(said) == 1 else np.concatenate(said)
 

@@ -174,38 +174,40 @@ def regressors_after(
     known = known_in(history)
     mask = known.to(history.dtype)
     anomaly = torch.where(known, history - course[..., :steps, :], 0.0)
-    whole = _mean(anomaly, mask, steps)  # (..., variables)
-    lost = whole * recentred
-    anomaly = torch.where(known, anomaly - lost.unsqueeze(-2), 0.0)
-    anchor = course[..., steps:, target] + lost[..., target : target + 1]
-    columns = _columns(spec, anomaly, mask, whole - lost)
+    whole = _mean(anomaly, mask)  # (..., 1, variables)
+    lost = whole * (recentred.unsqueeze(-1) if isinstance(recentred, Tensor) else recentred)
+    anomaly = torch.where(known, anomaly - lost, 0.0)
+    anchor = course[..., steps:, target] + lost[..., target]
+    columns = _columns(spec, anomaly, known, whole - lost)
     return torch.cat([columns, season, columns[..., :1] * season[..., :2]], dim=-1), anchor
 
 
-def _columns(spec: LinearSpec, anomaly: Tensor, mask: Tensor, rest: Tensor) -> Tensor:
+def _columns(spec: LinearSpec, anomaly: Tensor, known: Tensor, rest: Tensor) -> Tensor:
     """Return the regressors but the season, (..., columns), in the order of `places`.
 
-    A gap is taken for the mean of the days around it that are known.
+    A gap is taken for the mean of the days around it that are known; `rest` is (..., 1,
+    variables), what stands for that where none of them is.
     """
-    count = mask[..., -OTHER_MEAN:, :].sum(dim=-2)
-    recent = torch.where(count > 0, _mean(anomaly, mask, OTHER_MEAN), rest)
-    filled = torch.where(mask > 0, anomaly, recent.unsqueeze(-2))
+    lately = known[..., -OTHER_MEAN:, :].to(anomaly.dtype)
+    near = _mean(anomaly[..., -OTHER_MEAN:, :], lately)
+    recent = torch.where(lately.sum(dim=-2, keepdim=True) > 0, near, rest)
+    filled = torch.where(known, anomaly, recent)
     # Summed before the target is chosen: sums along the last axis depend on the rows beside.
     days, steps = min(TARGET_MEAN, spec.window.history), spec.window.history
     short = filled[..., -days:, :].sum(dim=-2)[..., spec.target : spec.target + 1] / days
     # One look-up: a slice a regressor is a node a regressor in the served graph, and twelve
     # members spent more time on those than in their cells.
     # Of known sizes: the graph would look a shape up each time.
-    several = [filled.shape[0]] if filled.dim() > 3 else []
-    flat = filled.reshape(*map(int, several), -1, steps * spec.variables)
-    pool = torch.cat([flat, recent, rest, short], dim=-1)
-    return pool[..., spec.places]
+    several = [int(filled.shape[0])] if filled.dim() > 3 else []
+    both = torch.cat([filled, recent, rest], dim=-2)
+    flat = both.reshape(*several, -1, (steps + 2) * spec.variables)
+    return torch.cat([flat, short], dim=-1)[..., spec.places]
 
 
-def _mean(numbers: Tensor, mask: Tensor, steps: int) -> Tensor:
-    """Average what is known of the last steps: (..., steps, variables) to (..., variables)."""
-    count = mask[..., -steps:, :].sum(dim=-2).clamp(min=1)
-    return numbers[..., -steps:, :].sum(dim=-2) / count
+def _mean(numbers: Tensor, mask: Tensor) -> Tensor:
+    """Average what is known, along the steps: (..., steps, variables) to (..., 1, variables)."""
+    count = mask.sum(dim=-2, keepdim=True).clamp(min=1)
+    return numbers.sum(dim=-2, keepdim=True) / count
 
 
 def _batches(windows: Windows) -> Iterator[tuple[Tensor, Tensor]]:

@@ -187,7 +187,7 @@ def _times(rows: Tensor, weights: Tensor) -> Tensor:
     Only a lone matrix is laid out beforehand, and multiplied alike by any number of rows.
     """
     if len(weights) == 1:
-        return (rows[0] @ weights[0]).unsqueeze(0)
+        return rows @ weights[0]
     return (rows.unsqueeze(2) @ weights.unsqueeze(1)).squeeze(2)
 
 

@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import onnx
 import torch
@@ -13,6 +14,10 @@ from torch import Tensor, nn
 from torch.jit._trace import TracerWarning
 
 from forecasting.stores.files import write_bytes
+
+#: The operators that read a sequence, and the first of their inputs that is a state.
+CELLS: Final = ("RNN", "GRU", "LSTM")
+STATES: Final = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,11 +63,38 @@ def export_graph(
             opset_version=17,
             dynamo=False,
         )
+        made = onnx.load(str(exported))
+        _begin_at_zero(made.graph)
         if metadata:
-            graph = onnx.load(str(exported))
-            onnx.helper.set_model_props(graph, dict(metadata))
-            onnx.save(graph, str(exported))
-        write_bytes(path, exported.read_bytes())
+            onnx.helper.set_model_props(made, dict(metadata))
+        onnx.checker.check_model(made)
+        write_bytes(path, made.SerializeToString())
+
+
+def _begin_at_zero(graph: onnx.GraphProto) -> None:
+    """Leave out the states of zeros that cells begin with: they begin so where none is given.
+
+    To make them, a graph measures the batch, for the time of five operations.
+    """
+    zeros = {node.output[0] for node in graph.node if _fills_with_zeros(node)}
+    for node in graph.node:
+        if node.op_type in CELLS:
+            for place in range(STATES, len(node.input)):
+                if node.input[place] in zeros:
+                    node.input[place] = ""
+    # The runtime would run what nobody reads. Nodes stand in order: backwards, readers come first.
+    read = {output.name for output in graph.output}
+    for node in reversed(list(graph.node)):
+        if read.isdisjoint(node.output):
+            graph.node.remove(node)
+        else:
+            read.update(node.input)
+
+
+def _fills_with_zeros(node: onnx.NodeProto) -> bool:
+    if node.op_type != "ConstantOfShape":
+        return False
+    return not any(onnx.numpy_helper.to_array(each.t).any() for each in node.attribute)
 
 
 def write_weights(model: nn.Module, path: Path, metadata: Mapping[str, str] | None = None) -> None:

@@ -2,13 +2,13 @@
 
 import asyncio
 import threading
-from itertools import chain
+from itertools import chain, pairwise
 from unittest.mock import Mock
 
 import pytest
 
 from serving.desk import Bench, Desk, WorkTimeout
-from serving.gathering import Gathering
+from serving.gathering import Gathering, InTurn
 from serving.posting import Posts
 from serving.settings import ServingSettings
 from serving.trying import MOST_TOGETHER
@@ -143,3 +143,77 @@ def test_while_others_are_turned_away_a_graph_takes_one_history_at_a_time():
         assert posts._most() == MOST_TOGETHER
         with desk.taken():
             assert posts._most() == 1
+
+
+def ask_in_turn(work, numbers, most=4):
+    in_turn = InTurn(work, most)
+
+    async def ask():
+        asked = (in_turn.ask(each) for each in numbers)
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    return asyncio.run(ask())
+
+
+def test_in_turn_each_gets_the_answer_to_what_he_asked_and_no_more_are_answered_than_may_be():
+    calls = []
+
+    def double(asked):
+        calls.append(list(asked))
+        return [2 * each for each in asked]
+
+    assert ask_in_turn(double, range(10)) == [2 * each for each in range(10)]
+    assert calls == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
+
+
+def test_in_turn_who_comes_one_turn_later_is_answered_with_those_before():
+    calls = []
+
+    def note(asked):
+        calls.append(list(asked))
+        return asked
+
+    in_turn = InTurn(note, 4)
+
+    async def ask_later():
+        await asyncio.sleep(0)
+        return await in_turn.ask("later")
+
+    async def ask():
+        return await asyncio.gather(in_turn.ask("first"), ask_later())
+
+    assert asyncio.run(ask()) == ["first", "later"]
+    assert calls == [["first", "later"]]
+
+
+def test_in_turn_others_have_a_turn_between_two_answers():
+    order = []
+
+    def note(asked):
+        order.append("answer")
+        return asked
+
+    in_turn = InTurn(note, 1)
+
+    async def look():
+        for _ in range(6):
+            await asyncio.sleep(0)
+            order.append("look")
+
+    async def ask():
+        await asyncio.gather(*(in_turn.ask(each) for each in range(3)), look())
+
+    asyncio.run(ask())
+    answers = [place for place, each in enumerate(order) if each == "answer"]
+    assert len(answers) == 3
+    assert all("look" in order[one:other] for one, other in pairwise(answers))
+
+
+def test_in_turn_a_failure_is_raised_to_those_that_were_answered_together_and_to_no_other():
+    def halve(asked):
+        return [10 // each for each in asked]
+
+    outcomes = ask_in_turn(halve, [1, 0, 2, 5], most=2)
+
+    assert [type(each) for each in outcomes[:2]] == [ZeroDivisionError] * 2
+    assert outcomes[2:] == [5, 2]

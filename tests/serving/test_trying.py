@@ -1,12 +1,14 @@
 """A graph is run on several histories at once only where that changes no bit."""
 
+from dataclasses import replace
+
 import numpy as np
 import onnx
 import pytest
 from onnx import helper, numpy_helper
 
 from forecasting.stores.graphs import open_graph
-from serving.trying import MOST_TOGETHER, together_in
+from serving.trying import MOST_OF_A_QUICK_ONE, MOST_TOGETHER, QUICK, Pace, pace_of
 
 
 @pytest.fixture
@@ -39,14 +41,21 @@ def leaning_on_its_neighbours(graph, share):
     return model.SerializeToString()
 
 
-def test_rows_that_are_computed_alike_may_be_run_together(session_of, graph_of, model_card):
-    assert together_in(session_of(graph_of(model_card)), model_card) == MOST_TOGETHER
+def test_rows_that_are_computed_alike_may_be_run_together_and_more_of_them_where_a_run_is_quick(
+    session_of, graph_of, model_card
+):
+    session = session_of(graph_of(model_card))
+    few = replace(model_card, parameters=QUICK // model_card.history)
+    many = replace(few, parameters=few.parameters + 1)
+
+    assert pace_of(session, few) == Pace(together=MOST_OF_A_QUICK_ONE, quick=True)
+    assert pace_of(session, many) == Pace(together=MOST_TOGETHER, quick=False)
 
 
 def test_one_bit_of_difference_and_histories_are_run_one_by_one(session_of, graph_of, model_card):
     graph = leaning_on_its_neighbours(graph_of(model_card), 1e-6)
 
-    assert together_in(session_of(graph), model_card) == 1
+    assert pace_of(session_of(graph), model_card).together == 1
 
 
 def test_a_graph_that_cannot_be_run_so_is_run_one_by_one(session_of, graph_of, model_card):
@@ -56,4 +65,4 @@ def test_a_graph_that_cannot_be_run_so_is_run_one_by_one(session_of, graph_of, m
     for node in model.graph.node:
         node.input[:] = ["frozen" if name == "cube" else name for name in node.input]
 
-    assert together_in(session_of(model.SerializeToString()), model_card) == 1
+    assert pace_of(session_of(model.SerializeToString()), model_card).together == 1

@@ -9,6 +9,7 @@ from forecasting.stores.stations import write_station
 from serving import runtime
 from serving.runtime import Forecaster
 from serving.schemas import BatchAnswer
+from serving.trying import MOST_OF_A_QUICK_ONE, UNTRIED
 
 TARGET = "temperature_2m_mean"
 RAIN = "precipitation_sum"
@@ -53,16 +54,16 @@ def test_items_are_answered_in_order_as_each_would_be_alone(send, client, post, 
     BatchAnswer.model_validate(answers, strict=True)
 
 
-def test_items_for_one_graph_go_through_it_together_two_at_a_time(send, calls, question):
+def test_items_for_one_graph_go_through_it_together_as_many_as_may_be(send, calls, question):
     send(*(warmer(question, float(by)) for by in range(4)), {"station": "seattle"})
 
-    assert calls == [2, 2, 1]
+    assert calls == [MOST_OF_A_QUICK_ONE, 1]
 
 
 def test_a_graph_that_answers_several_by_other_bits_is_asked_one_by_one(
     send, calls, question, promote, monkeypatch, look
 ):
-    monkeypatch.setattr(runtime, "together_in", lambda *_: 1)
+    monkeypatch.setattr(runtime, "pace_of", lambda *_: UNTRIED)
     promote(2, offset=1.0)
     look()
     calls.clear()
@@ -102,7 +103,7 @@ def test_a_history_that_spoils_its_forecast_fails_alone(client, promote, look, q
 
     assert [each.get("code") for each in answers] == [None, "MODEL_OUTPUT_INVALID", None]
     # Together first; then each alone, to see whose it is.
-    assert calls == [2, 1, 1, 1]
+    assert calls == [3, 1, 1, 1]
 
 
 def test_stations_with_models_of_their_own_are_asked_side_by_side(
