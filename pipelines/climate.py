@@ -143,11 +143,13 @@ def promote(folder: str, version: int | None, run_id: str, fence: Fence) -> dict
     """Promote the version if it has earned it, or propose it; returns the decision."""
     settings, path = load_settings(), Path(folder)
     judgement = judging.read_judgement(path)
-    decision = promotion.decide(settings, path, judgement, version, fence)
+    about = chronicle.judged_as(path, judgement)
+    draft = chronicle.drafting(run_id, about)
+    decision = promotion.decide(settings, path, judgement, version, fence, draft)
     reach("decide.promoted")
     recording.log_decision(settings, run_id, decision)
     reach("decide.logged")
-    chronicle.keep(settings, decision, run_id, chronicle.judged_as(path, judgement))
+    chronicle.keep(settings, decision, run_id, about)
     reach("decide.kept")
     if decision.promoted or decision.proposed:
         explaining.log_candidate(settings, run_id, path, judgement)

@@ -10,6 +10,9 @@ from forecasting.stores.registry.versions import store_errors
 
 PROMOTED, PROPOSED, REFUSED = "promoted", "proposed", "refused"
 
+#: What the log of decisions says of a champion that somebody brought back.
+WENT_BACK = "rolled back"
+
 #: The tags by which a version says how its review stands, and which champion it was judged against.
 REVIEW, AGAINST = "review", "judged_against"
 

@@ -122,6 +122,7 @@ def approve(settings: Settings, client: MlflowClient, version: Version, review: 
         who=review.who,
         why=why,
         token=token_of(version.tags),
+        entry=_entry_of(version, review, why),
     )
 
     def check(files: Path) -> None:
@@ -130,7 +131,7 @@ def approve(settings: Settings, client: MlflowClient, version: Version, review: 
         _smoke(version.model, files)
 
     pointer = promote(client, settings, move, check)
-    tell(settings, client, version, review, why)
+    mark(client, version, review, why)
     return pointer
 
 
@@ -146,7 +147,9 @@ def reject(settings: Settings, client: MlflowClient, version: Version, review: R
         _require_candidate(client, present)
         withdraw_challenger(client, version.model, version.version)
         set_version_tags(client, version.model, version.version, review.tags)
-    tell(settings, client, version, review, review.sentence)
+    mark(client, version, review, review.sentence)
+    entry = _entry_of(version, review, review.sentence)
+    append_decision(settings.root, entry, settings.lock_address)
 
 
 def _open_verdict(client: MlflowClient, version: Version) -> dict[str, Any]:
@@ -213,12 +216,9 @@ def reviewed(description: str, review: Review) -> str:
     return f"{HEADING}{line}\n\n{description}"
 
 
-def tell(
-    settings: Settings, client: MlflowClient, version: Version, review: Review, sentence: str
-) -> None:
-    """Leave a review on the version, in its description and run, and in the log of decisions."""
-    mark(client, version, review, sentence)
-    entry = DecisionEntry(
+def _entry_of(version: Version, review: Review, sentence: str) -> DecisionEntry:
+    """Word a review for the log of decisions."""
+    return DecisionEntry(
         model=version.model,
         version=version.version,
         run_id=version.run_id,
@@ -227,7 +227,6 @@ def tell(
         who=review.who,
         outcome=review.state,
     )
-    append_decision(settings.root, entry, settings.lock_address)
 
 
 def mark(client: MlflowClient, version: Version, review: Review, sentence: str) -> None:
