@@ -3,6 +3,7 @@
 import getpass
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from mlflow import MlflowClient
 
@@ -11,7 +12,7 @@ from forecasting.climate.refit import RefitVerdict
 from forecasting.stores.decisions import DecisionEntry
 from forecasting.stores.registry.aliases import Move, previous_champion
 from forecasting.stores.registry.versions import resolve
-from pipelines.outcomes import WENT_BACK, outcome_of, proposal
+from pipelines.outcomes import WENT_BACK, outcome_of, proposal, require_not_rejected
 
 #: How often a candidate is judged anew because another one was promoted meanwhile.
 ATTEMPTS = 3
@@ -105,9 +106,11 @@ def way_back(client: MlflowClient, model: str, why: str, who: str | None) -> Mov
 
     Raises:
         NoChampion: there is no champion, or none before it.
+        IsRejected: a reviewer has turned down the one before it.
     """
     champion, previous = previous_champion(client, model)
     version, who = resolve(client, f"{model}/{previous}"), who or getpass.getuser()
+    require_not_rejected(version)
     entry = DecisionEntry(
         model=model,
         version=previous,
@@ -121,3 +124,15 @@ def way_back(client: MlflowClient, model: str, why: str, who: str | None) -> Mov
     return Move(
         model=model, version=previous, judged_against=champion, who=who, why=why, entry=entry
     )
+
+
+def unrejected(
+    client: MlflowClient, move: Move, check: Callable[[Path], None]
+) -> Callable[[Path], None]:
+    """Return a check that also asks, under the lock, whether a rejection came in between."""
+
+    def checked(files: Path) -> None:
+        require_not_rejected(resolve(client, f"{move.model}/{move.version}"))
+        check(files)
+
+    return checked

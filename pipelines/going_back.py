@@ -26,6 +26,7 @@ def go_back(settings: Settings, client: MlflowClient, model: str, who: str, why:
 
     Raises:
         NoChampion: there is no champion, or none before it.
+        IsRejected: a reviewer has turned down the one before it.
         ManifestMismatch, ModelInvalid, ModelOutputInvalid: its files will not do.
     """
     back = roll_back_text if is_text(model) else roll_back

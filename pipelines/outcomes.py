@@ -4,11 +4,15 @@ import re
 
 from mlflow import MlflowClient
 
+from forecasting.errors import GatecastError
 from forecasting.stores.fencing import TAG, Fence
 from forecasting.stores.registry.descriptions import storable
-from forecasting.stores.registry.versions import store_errors
+from forecasting.stores.registry.versions import Version, store_errors
 
 PROMOTED, PROPOSED, REFUSED = "promoted", "proposed", "refused"
+
+#: What a reviewer made of a version that nobody may bring back but the gate.
+REJECTED = "rejected"
 
 #: What the log of decisions says of a champion that somebody brought back.
 WENT_BACK = "rolled back"
@@ -21,6 +25,26 @@ WAITING = re.compile(r" It waits for `gatecast models approve [^`]*`\.")
 
 #: What stands for the champion of a model that had none.
 NOBODY = "none"
+
+
+class IsRejected(GatecastError):
+    """A reviewer has rejected the version; the gate has to propose it anew."""
+
+    code = "IS_REJECTED"
+
+
+def require_not_rejected(version: Version) -> None:
+    """Refuse a version that a reviewer has turned down since the gate last let it through.
+
+    Raises:
+        IsRejected: somebody has.
+    """
+    if version.tags.get(REVIEW) == REJECTED:
+        raise IsRejected(
+            f"{version.name} was rejected by {version.tags.get('rejected_by')}",
+            expected=f"`gatecast models promote {version.name}`, which runs the gate anew",
+            found=version.tags.get("rejected_why"),
+        )
 
 
 def outcome_of(*, promoted: bool, proposed: bool) -> str:

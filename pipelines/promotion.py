@@ -39,6 +39,7 @@ from pipelines.deciding import (
     drafted,
     outrun,
     settled,
+    unrejected,
     wanted,
     way_back,
     why_of,
@@ -220,11 +221,13 @@ def roll_back(settings: Settings, model: str, why: str, who: str | None = None) 
 
     Raises:
         NoChampion: there is no champion, or none before it.
+        IsRejected: a reviewer has turned down the one before it.
         ManifestMismatch: the previous champion's files are not whole.
         ModelOutputInvalid: it failed its smoke test.
     """
     client = connect(settings)
-    return promote(client, settings, way_back(client, model, why, who), smoke_test)
+    move = way_back(client, model, why, who)
+    return promote(client, settings, move, unrejected(client, move, smoke_test))
 
 
 def promote_version(

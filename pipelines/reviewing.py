@@ -16,13 +16,21 @@ from forecasting.stores.registry.descriptions import storable
 from forecasting.stores.registry.proposals import withdraw_challenger
 from forecasting.stores.registry.versions import Version, resolve, store_errors
 from pipelines import tracking
-from pipelines.outcomes import AGAINST, NOBODY, REVIEW, set_version_tags, token_of, without_wait
+from pipelines.outcomes import (
+    AGAINST,
+    NOBODY,
+    REVIEW,
+    require_not_rejected,
+    set_version_tags,
+    token_of,
+    without_wait,
+)
 from pipelines.recording import logged_verdict
 from pipelines.reviewers import in_markdown
 from pipelines.soundness import require_own_model, smoke_test
 from pipelines.texts.promotion import smoke_test as smoke_test_text
 
-APPROVED, REJECTED = "approved", "rejected"
+APPROVED = "approved"
 
 #: What a rollback makes of the champion, and of the one before it.
 ROLLED_BACK, RESTORED = "rolled_back", "restored"
@@ -53,12 +61,6 @@ class IsChampion(GatecastError):
     """The version is champion already; it leaves by a rollback only."""
 
     code = "IS_CHAMPION"
-
-
-class IsRejected(GatecastError):
-    """A reviewer has rejected the version; the gate has to propose it anew."""
-
-    code = "IS_REJECTED"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,12 +182,7 @@ def _require_candidate(client: MlflowClient, version: Version) -> None:
             f"{version.name} is the champion",
             expected="a version that is none; `gatecast models rollback` takes a champion away",
         )
-    if version.tags.get(REVIEW) == REJECTED:
-        raise IsRejected(
-            f"{version.name} was rejected by {version.tags.get('rejected_by')}",
-            expected=f"`gatecast models promote {version.name}`, which runs the gate anew",
-            found=version.tags.get("rejected_why"),
-        )
+    require_not_rejected(version)
 
 
 def _judged_against(version: Version, verdict: dict[str, Any]) -> int | None:

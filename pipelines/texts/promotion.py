@@ -27,7 +27,7 @@ from forecasting.stores.registry.aliases import (
 )
 from forecasting.stores.registry.proposals import settle
 from forecasting.stores.registry.versions import connect, register
-from pipelines.deciding import way_back
+from pipelines.deciding import unrejected, way_back
 from pipelines.inputs import inputs_of, log_inputs
 from pipelines.outcomes import (
     REFUSED,
@@ -213,10 +213,12 @@ def roll_back_text(settings: Settings, model: str, why: str, who: str | None = N
 
     Raises:
         NoChampion: there is no champion, or none before it.
+        IsRejected: a reviewer has turned down the one before it.
         ManifestMismatch, ModelInvalid, ModelOutputInvalid: its files will not do.
     """
     client = connect(settings)
-    return promote(client, settings, way_back(client, model, why, who), smoke_test)
+    move = way_back(client, model, why, who)
+    return promote(client, settings, move, unrejected(client, move, smoke_test))
 
 
 def move_of(model: str, version: int, champion: int | None, why: str) -> Move:
