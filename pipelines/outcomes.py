@@ -64,6 +64,15 @@ def proposal(sentence: str, name: str) -> str:
     return f"Proposed: {measured} It waits for `gatecast models approve {name}`."
 
 
+def as_judged(sentence: str) -> str:
+    """Return the sentence of a verdict that passed, for the version in whose place its refit goes.
+
+    >>> as_judged("Promoted: mean MAE 1.9.")
+    'Judged: mean MAE 1.9.'
+    """
+    return f"Judged: {sentence.removeprefix('Promoted: ')}"
+
+
 def without_wait(sentence: str) -> str:
     """Return a proposal's words without who is waited for, once somebody has spoken.
 
@@ -110,5 +119,6 @@ def restate(client: MlflowClient, model: str, version: int | None, first: str, f
         return
     with store_errors():
         said = client.get_model_version(model, str(version)).description or ""
-        text = storable(client, said.replace(first, final, 1))
+        found = first if first in said else as_judged(first)
+        text = storable(client, said.replace(found, final, 1))
         client.update_model_version(model, str(version), description=text)
