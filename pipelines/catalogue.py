@@ -63,6 +63,11 @@ def part_names(name_or_toml: str) -> dict[str, Dataset]:
     return {f"{whole}{part.part}": part for part in find_parts(name_or_toml)}
 
 
+def is_of_one_station(name: str) -> bool:
+    """Say whether a name stands for one station of a dataset: it has `#STATION` in it."""
+    return _divided(name)[1] is not None
+
+
 def resolved(name: str) -> str:
     """Make the path of a TOML file absolute: a scheduled run may start in another folder."""
     whole, _, _ = _divided(name)

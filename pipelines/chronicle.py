@@ -9,8 +9,8 @@ from forecasting.climate.backtest import Scores
 from forecasting.settings import Settings
 from forecasting.stores.decisions import DecisionEntry, LeadScores, append_decision
 from forecasting.stores.published import ModelCard
+from pipelines.deciding import Decision, Draft
 from pipelines.judging import Judgement
-from pipelines.promotion import Decision
 from pipelines.recording import finite
 from pipelines.workspace import read_plan
 
@@ -37,7 +37,7 @@ def carded_as(card: ModelCard, champion: int | None) -> dict[str, Any]:
 
 
 def keep(settings: Settings, decision: Decision, run_id: str, about: dict[str, Any]) -> None:
-    """Append a climate decision with the scores by lead of the candidate and of every rival.
+    """Append a climate decision to its log; a promotion's line is there since its alias moved.
 
     Args:
         settings: where things are kept.
@@ -45,10 +45,27 @@ def keep(settings: Settings, decision: Decision, run_id: str, about: dict[str, A
         run_id: the MLflow run of the candidate.
         about: what `judged_as` or `carded_as` say of it.
     """
+    if not decision.promoted:
+        append_decision(settings.root, entry_of(decision, run_id, about), settings.lock_address)
+
+
+def drafting(run_id: str, about: dict[str, Any]) -> Draft:
+    """Return what words a decision of one run as `entry_of` does."""
+    return lambda decision: entry_of(decision, run_id, about)
+
+
+def entry_of(decision: Decision, run_id: str, about: dict[str, Any]) -> DecisionEntry:
+    """Word a climate decision, with the errors by lead of the candidate and of every rival.
+
+    Args:
+        decision: what was decided.
+        run_id: the MLflow run of the candidate.
+        about: what `judged_as` or `carded_as` say of it.
+    """
     verdict, refit = decision.verdict, decision.refit
     evidence = verdict.evidence
     sentence = verdict.sentence if refit is None else f"{verdict.sentence} {refit.sentence}"
-    entry = DecisionEntry(
+    return DecisionEntry(
         model=decision.model,
         version=decision.version,
         run_id=run_id,
@@ -63,7 +80,6 @@ def keep(settings: Settings, decision: Decision, run_id: str, about: dict[str, A
         seasons={name: lead_scores(scores) for name, scores in evidence.seasons.items()},
         **about,
     )
-    append_decision(settings.root, entry, settings.lock_address)
 
 
 def lead_scores(scores: Scores) -> LeadScores:

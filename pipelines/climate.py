@@ -28,7 +28,7 @@ from pipelines.pooled import Arranged, arrange
 from pipelines.progress import listener
 from pipelines.refitting import refit_candidate
 from pipelines.sources.landing import require_told_apart, shared_source
-from pipelines.telling import said_of, tell
+from pipelines.telling import owe, tell, tell_decision
 from pipelines.workspace import close_workspace, read_plan
 
 
@@ -143,11 +143,14 @@ def promote(folder: str, version: int | None, run_id: str, fence: Fence) -> dict
     """Promote the version if it has earned it, or propose it; returns the decision."""
     settings, path = load_settings(), Path(folder)
     judgement = judging.read_judgement(path)
-    decision = promotion.decide(settings, path, judgement, version, fence)
+    owe(settings.root, read_plan(path).model, run_id)
+    about = chronicle.judged_as(path, judgement)
+    draft = chronicle.drafting(run_id, about)
+    decision = promotion.decide(settings, path, judgement, version, fence, draft)
     reach("decide.promoted")
     recording.log_decision(settings, run_id, decision)
     reach("decide.logged")
-    chronicle.keep(settings, decision, run_id, chronicle.judged_as(path, judgement))
+    chronicle.keep(settings, decision, run_id, about)
     reach("decide.kept")
     if decision.promoted or decision.proposed:
         explaining.log_candidate(settings, run_id, path, judgement)
@@ -156,7 +159,7 @@ def promote(folder: str, version: int | None, run_id: str, fence: Fence) -> dict
         markdown=recording.decision_markdown(judgement, decision),
         description="decision of the gate",
     )
-    tell(decision.outcome, decision.model, said_of(decision))
+    tell_decision(settings.root, decision, run_id)
     settle_attempt(settings.root, decision.model)
     return recording.decision_json(judgement, decision, run_id)
 

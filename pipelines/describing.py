@@ -13,6 +13,7 @@ from forecasting.settings import Settings
 from forecasting.stores.published import ModelCard
 from forecasting.stores.registry.versions import Registration
 from pipelines.judging import Judgement
+from pipelines.outcomes import as_judged
 from pipelines.pooled import is_global
 from pipelines.workspace import Plan
 
@@ -87,7 +88,7 @@ def registration_of(
 def with_refit(registration: Registration, card: ModelCard, refit: RefitVerdict) -> Registration:
     """Say of a version what came of the refit: that it is one, has a refit, or stands alone."""
     tags = registration.tags | {"refit": str(card.refit).lower()}
-    about = ""
+    about, description = "", registration.description
     if card.refit:
         about = (
             f"Trained on all rows, through {card.trained_through}, by the recipe of version "
@@ -96,13 +97,19 @@ def with_refit(registration: Registration, card: ModelCard, refit: RefitVerdict)
         )
         tags |= {"judged_version": str(card.judged_version), "judged_run": card.run_id}
     elif refit.accepted:
-        about = "This is the judged version; the next one, its refit, is put in its place."
+        about = (
+            "This is the version that the gate judged. Its refit, the next version, was registered "
+            "to be promoted in its place."
+        )
+        passed, judged = tags["verdict"], as_judged(tags["verdict"])
+        description = description.replace(passed, judged, 1)
+        tags |= {"verdict": judged[:TAG_LENGTH]}
     if refit.accepted:
         tags |= {"promoted": "false"}  # until one of the two is
     heading = f"# Refit: {tags['refit']}"
     rows = _check_rows(refit.checks) if refit.checks else []
     text = _paragraphs([heading, *([about] if about else []), refit.sentence, *rows])
-    return Registration(description=f"{text}\n{registration.description}", tags=tags)
+    return Registration(description=f"{text}\n{description}", tags=tags)
 
 
 def verdict_tags(verdict: Verdict) -> dict[str, str]:

@@ -15,7 +15,7 @@ from pipelines.texts.promotion import roll_back_text
 def go_back(settings: Settings, client: MlflowClient, model: str, who: str, why: str) -> Pointer:
     """Make the champion before champion again, and mark both: which came back, and which left.
 
-    The log of promotions has it already, and the page shows it from there.
+    Both logs have it already, and the page shows it from there.
 
     Args:
         settings: where things are kept.
@@ -26,6 +26,7 @@ def go_back(settings: Settings, client: MlflowClient, model: str, who: str, why:
 
     Raises:
         NoChampion: there is no champion, or none before it.
+        IsRejected: a reviewer has turned down the one before it.
         ManifestMismatch, ModelInvalid, ModelOutputInvalid: its files will not do.
     """
     back = roll_back_text if is_text(model) else roll_back

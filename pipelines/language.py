@@ -18,7 +18,7 @@ from pipelines.climate import source_was_away
 from pipelines.compute import task_runner
 from pipelines.fitting import fit_beside
 from pipelines.progress import listener
-from pipelines.telling import said_of, tell
+from pipelines.telling import owe, tell_decision
 from pipelines.texts import judgement as judgements
 from pipelines.texts import promotion, recording
 from pipelines.texts.catalogue import PACKAGED, find_corpus
@@ -94,6 +94,7 @@ def promote(folder: str, version: int | None, run_id: str, fence: Fence) -> dict
     """Promote the version if it has earned it, or propose it; returns the decision."""
     settings, path = load_settings(), Path(folder)
     judgement = judgements.read_judgement(path)
+    owe(settings.root, read_text_plan(path).model, run_id)
     decision = promotion.decide_text(settings, path, judgement, version, fence)
     recording.log_text_decision(settings, run_id, decision)
     recording.keep_text_decision(settings, run_id, decision)
@@ -102,7 +103,7 @@ def promote(folder: str, version: int | None, run_id: str, fence: Fence) -> dict
         markdown=recording.decision_markdown(judgement, decision),
         description="decision of the gate",
     )
-    tell(decision.outcome, decision.model, said_of(decision))
+    tell_decision(settings.root, decision, run_id)
     return recording.text_decision_json(judgement, decision, run_id)
 
 

@@ -4,11 +4,18 @@ import re
 
 from mlflow import MlflowClient
 
+from forecasting.errors import GatecastError
 from forecasting.stores.fencing import TAG, Fence
 from forecasting.stores.registry.descriptions import storable
-from forecasting.stores.registry.versions import store_errors
+from forecasting.stores.registry.versions import Version, store_errors
 
 PROMOTED, PROPOSED, REFUSED = "promoted", "proposed", "refused"
+
+#: What a reviewer made of a version that nobody may bring back but the gate.
+REJECTED = "rejected"
+
+#: What the log of decisions says of a champion that somebody brought back.
+WENT_BACK = "rolled back"
 
 #: The tags by which a version says how its review stands, and which champion it was judged against.
 REVIEW, AGAINST = "review", "judged_against"
@@ -18,6 +25,26 @@ WAITING = re.compile(r" It waits for `gatecast models approve [^`]*`\.")
 
 #: What stands for the champion of a model that had none.
 NOBODY = "none"
+
+
+class IsRejected(GatecastError):
+    """A reviewer has rejected the version; the gate has to propose it anew."""
+
+    code = "IS_REJECTED"
+
+
+def require_not_rejected(version: Version) -> None:
+    """Refuse a version that a reviewer has turned down since the gate last let it through.
+
+    Raises:
+        IsRejected: somebody has.
+    """
+    if version.tags.get(REVIEW) == REJECTED:
+        raise IsRejected(
+            f"{version.name} was rejected by {version.tags.get('rejected_by')}",
+            expected=f"`gatecast models promote {version.name}`, which runs the gate anew",
+            found=version.tags.get("rejected_why"),
+        )
 
 
 def outcome_of(*, promoted: bool, proposed: bool) -> str:
@@ -35,6 +62,15 @@ def proposal(sentence: str, name: str) -> str:
     """
     measured = sentence.removeprefix("Promoted: ")
     return f"Proposed: {measured} It waits for `gatecast models approve {name}`."
+
+
+def as_judged(sentence: str) -> str:
+    """Return the sentence of a verdict that passed, for the version in whose place its refit goes.
+
+    >>> as_judged("Promoted: mean MAE 1.9.")
+    'Judged: mean MAE 1.9.'
+    """
+    return f"Judged: {sentence.removeprefix('Promoted: ')}"
 
 
 def without_wait(sentence: str) -> str:
@@ -83,5 +119,6 @@ def restate(client: MlflowClient, model: str, version: int | None, first: str, f
         return
     with store_errors():
         said = client.get_model_version(model, str(version)).description or ""
-        text = storable(client, said.replace(first, final, 1))
+        found = first if first in said else as_judged(first)
+        text = storable(client, said.replace(found, final, 1))
         client.update_model_version(model, str(version), description=text)

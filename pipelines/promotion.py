@@ -7,7 +7,7 @@ takes a candidate's place, both are registered: what was judged, and then what i
 """
 
 import getpass
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from mlflow import MlflowClient
@@ -22,7 +22,6 @@ from forecasting.stores.published import GRAPH, WEIGHTS, ModelCard, Pointer
 from forecasting.stores.registry.aliases import (
     ChampionMoved,
     Move,
-    previous_champion,
     promote,
     set_challenger,
 )
@@ -33,13 +32,23 @@ from forecasting.stores.registry.versions import (
     register,
     resolve,
 )
+from pipelines.deciding import (
+    ATTEMPTS,
+    Decision,
+    Draft,
+    drafted,
+    outrun,
+    settled,
+    unrejected,
+    wanted,
+    way_back,
+    why_of,
+)
 from pipelines.describing import registration_of, verdict_tags, with_refit
 from pipelines.inputs import climate_inputs, log_inputs
 from pipelines.judging import Judgement, judge_against_champion, trial_of
 from pipelines.outcomes import (
-    outcome_of,
     outcome_tags,
-    proposal,
     restate,
     set_version_tags,
     tag_fence,
@@ -48,43 +57,6 @@ from pipelines.provenance import flat, read_environment
 from pipelines.refitting import promoted_files, read_refit
 from pipelines.soundness import smoke_test
 from pipelines.workspace import Plan, read_plan
-
-#: How often a candidate is judged anew because another one was promoted meanwhile.
-ATTEMPTS = 3
-
-
-@dataclass(frozen=True, kw_only=True)
-class Decision:
-    """What came of a candidate. `version` is None where it was only logged.
-
-    `judged_against` is the champion of the judgement. `proposed` says that the gate let it through
-    and a person has yet to agree. `refit` is what came of training it on all rows, where that was
-    asked for.
-    """
-
-    model: str
-    version: int | None
-    promoted: bool
-    verdict: Verdict
-    refit: RefitVerdict | None = None
-    judged_against: int | None = None
-    proposed: bool = False
-
-    @property
-    def outcome(self) -> str:
-        """One word for it: promoted, proposed or refused."""
-        return outcome_of(promoted=self.promoted, proposed=self.proposed)
-
-
-def wanted(verdict: Verdict) -> bool:
-    """Say whether a candidate is registered: promoted, or a sound challenger worth a look."""
-    if verdict.promoted:
-        return True
-    duel = verdict.evidence.duel
-    against_champion = [check for check in verdict.checks if "champion" in check.name]
-    others = [check for check in verdict.checks if "champion" not in check.name]
-    equal = duel is not None and duel.champion == duel.candidate
-    return bool(against_champion) and all(check.passed for check in others) and not equal
 
 
 def publish_candidate(
@@ -170,20 +142,34 @@ def decide(
     judgement: Judgement,
     version: int | None,
     fence: Fence | None = None,
+    draft: Draft | None = None,
 ) -> Decision:
     """Promote or propose a registered candidate, judged anew where the champion moved meanwhile.
+
+    Args:
+        settings: where things are kept.
+        folder: the workspace.
+        judgement: what the gate said of the candidate.
+        version: the registered version, or None.
+        fence: the retraining's own number.
+        draft: words a promotion for the log of decisions, which has it as soon as it is done.
 
     Raises:
         Fenced: a later retraining of the station has begun.
     """
-    decision = _decided(settings, folder, judgement, version, fence)
+    decision = _decided(settings, folder, judgement, version, fence, draft)
     first, final = judgement.verdict.sentence, decision.verdict.sentence
     restate(connect(settings), decision.model, decision.version, first, final)
     return decision
 
 
 def _decided(
-    settings: Settings, folder: Path, judgement: Judgement, version: int | None, fence: Fence | None
+    settings: Settings,
+    folder: Path,
+    judgement: Judgement,
+    version: int | None,
+    fence: Fence | None,
+    draft: Draft | None,
 ) -> Decision:
     plan, refit = read_plan(folder), read_refit(folder)
     if version is None:
@@ -194,7 +180,10 @@ def _decided(
         if not verdict.promoted:
             break
         try:
-            move = replace(_move(plan.model, version, champion, _why(verdict, refit)), fence=fence)
+            move = replace(
+                _move(plan.model, version, champion, why_of(verdict, refit)), fence=fence
+            )
+            move = drafted(move, verdict, refit, draft)
             promoted = settle(client, settings, move, smoke_test)
         except ChampionMoved:
             graph = folder / judgement.cell / GRAPH
@@ -204,7 +193,7 @@ def _decided(
         else:
             return settled(move, verdict, refit, promoted=promoted)
     if verdict.promoted:
-        verdict = _outrun(verdict)
+        verdict = outrun(verdict)
     version = _judged(client, plan.model, version)
     if fence is not None:
         fence.require_newest(settings.root)
@@ -219,41 +208,10 @@ def _decided(
     )
 
 
-def settled(
-    move: Move, verdict: Verdict, refit: RefitVerdict | None = None, *, promoted: bool
-) -> Decision:
-    """Return the decision on a version that passed the gate: promoted, or else proposed."""
-    if not promoted:
-        sentence = proposal(verdict.sentence, f"{move.model}/{move.version}")
-        verdict = replace(verdict, sentence=sentence)
-    return Decision(
-        model=move.model,
-        version=move.version,
-        promoted=promoted,
-        verdict=verdict,
-        refit=refit,
-        judged_against=move.judged_against,
-        proposed=not promoted,
-    )
-
-
-def _why(verdict: Verdict, refit: RefitVerdict | None) -> str:
-    return verdict.sentence if refit is None else f"{verdict.sentence} {refit.sentence}"
-
-
 def _judged(client: MlflowClient, model: str, version: int) -> int:
     """Return the version that was judged: the gate can be run on it again, on a refit never."""
     tags = resolve(client, f"{model}/{version}").tags
     return int(tags.get("judged_version", version))
-
-
-def _outrun(verdict: Verdict) -> Verdict:
-    """Refuse a candidate that passed the gate each time, but never before the champion moved."""
-    sentence = (
-        f"Refused: the champion moved in each of {ATTEMPTS} attempts to promote. "
-        f"At the last judgement: {verdict.sentence}"
-    )
-    return replace(verdict, promoted=False, sentence=sentence)
 
 
 def roll_back(settings: Settings, model: str, why: str, who: str | None = None) -> Pointer:
@@ -263,17 +221,17 @@ def roll_back(settings: Settings, model: str, why: str, who: str | None = None) 
 
     Raises:
         NoChampion: there is no champion, or none before it.
+        IsRejected: a reviewer has turned down the one before it.
         ManifestMismatch: the previous champion's files are not whole.
         ModelOutputInvalid: it failed its smoke test.
     """
     client = connect(settings)
-    champion, previous = previous_champion(client, model)
-    move = _move(model, previous, champion, why)
-    return promote(client, settings, replace(move, who=who or move.who), smoke_test)
+    move = way_back(client, model, why, who)
+    return promote(client, settings, move, unrejected(client, move, smoke_test))
 
 
 def promote_version(
-    settings: Settings, version: Version, verdict: Verdict, champion: int | None
+    settings: Settings, version: Version, verdict: Verdict, champion: int | None, draft: Draft
 ) -> Decision:
     """Promote or propose a registered version that has passed the whole gate again.
 
@@ -282,6 +240,7 @@ def promote_version(
         ManifestMismatch, ModelOutputInvalid: the version's files will not do.
     """
     move = _move(version.model, version.version, champion, verdict.sentence)
+    move = drafted(move, verdict, None, draft)
     promoted = settle(connect(settings), settings, move, smoke_test)
     return settled(move, verdict, promoted=promoted)
 

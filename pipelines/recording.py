@@ -18,6 +18,7 @@ from forecasting.settings import Settings
 from forecasting.stores.registry.versions import connect, store_errors
 from forecasting.stores.stations import climate_model
 from pipelines import tracking
+from pipelines.deciding import Decision
 from pipelines.describing import (
     candidate_rows,
     check_rows,
@@ -26,7 +27,7 @@ from pipelines.describing import (
     significance_rows,
 )
 from pipelines.judging import JUDGEMENT, Judgement
-from pipelines.promotion import Decision, tag_decision
+from pipelines.promotion import tag_decision
 from pipelines.workspace import PLAN
 
 #: The file in a run that says why its candidate was promoted or refused.

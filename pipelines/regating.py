@@ -16,9 +16,10 @@ from forecasting.stores.registry.versions import Version, fetch
 from forecasting.stores.stations import read_station
 from forecasting.training.machine import one_thread
 from pipelines import chronicle
+from pipelines.deciding import Decision
 from pipelines.explaining import log_explanation
 from pipelines.judging import judge_against_champion
-from pipelines.promotion import Decision, promote_version, tag_decision
+from pipelines.promotion import promote_version, tag_decision
 from pipelines.recording import log_verdict, metrics_json, verdict_json
 from pipelines.soundness import require_own_model
 
@@ -61,15 +62,18 @@ def promote_again(
         itself=version.version,
         trained_through=card.trained_through,
     )
+    about = chronicle.carded_as(card, champion)
     decision = (
-        promote_version(settings, version, verdict, champion)
+        promote_version(
+            settings, version, verdict, champion, chronicle.drafting(version.run_id, about)
+        )
         if verdict.promoted
         else _refused(version, verdict, champion)
     )
     # The newer verdict stands where the first one stood: the version's tags and its run.
     tag_decision(client, decision)
     log_verdict(client, version.run_id, decision.verdict)
-    chronicle.keep(settings, decision, version.run_id, chronicle.carded_as(card, champion))
+    chronicle.keep(settings, decision, version.run_id, about)
     if verdict.promoted:
         log_explanation(settings, version.run_id, files, series)
     return {

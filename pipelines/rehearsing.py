@@ -10,8 +10,8 @@ from data_checks.verdict import Admission
 from forecasting.errors import DataRefused, SeriesTooShort, SettingsInvalid
 from forecasting.settings import Settings
 from pipelines import recording
+from pipelines.deciding import Decision, wanted
 from pipelines.judging import read_judgement
-from pipelines.promotion import Decision, wanted
 from pipelines.refitting import read_refit
 from pipelines.workspace import read_plan
 

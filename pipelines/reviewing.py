@@ -16,13 +16,21 @@ from forecasting.stores.registry.descriptions import storable
 from forecasting.stores.registry.proposals import withdraw_challenger
 from forecasting.stores.registry.versions import Version, resolve, store_errors
 from pipelines import tracking
-from pipelines.outcomes import AGAINST, NOBODY, REVIEW, set_version_tags, token_of, without_wait
+from pipelines.outcomes import (
+    AGAINST,
+    NOBODY,
+    REVIEW,
+    require_not_rejected,
+    set_version_tags,
+    token_of,
+    without_wait,
+)
 from pipelines.recording import logged_verdict
 from pipelines.reviewers import in_markdown
 from pipelines.soundness import require_own_model, smoke_test
 from pipelines.texts.promotion import smoke_test as smoke_test_text
 
-APPROVED, REJECTED = "approved", "rejected"
+APPROVED = "approved"
 
 #: What a rollback makes of the champion, and of the one before it.
 ROLLED_BACK, RESTORED = "rolled_back", "restored"
@@ -53,12 +61,6 @@ class IsChampion(GatecastError):
     """The version is champion already; it leaves by a rollback only."""
 
     code = "IS_CHAMPION"
-
-
-class IsRejected(GatecastError):
-    """A reviewer has rejected the version; the gate has to propose it anew."""
-
-    code = "IS_REJECTED"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,6 +124,7 @@ def approve(settings: Settings, client: MlflowClient, version: Version, review: 
         who=review.who,
         why=why,
         token=token_of(version.tags),
+        entry=_entry_of(version, review, why),
     )
 
     def check(files: Path) -> None:
@@ -130,7 +133,7 @@ def approve(settings: Settings, client: MlflowClient, version: Version, review: 
         _smoke(version.model, files)
 
     pointer = promote(client, settings, move, check)
-    tell(settings, client, version, review, why)
+    mark(client, version, review, why)
     return pointer
 
 
@@ -146,7 +149,9 @@ def reject(settings: Settings, client: MlflowClient, version: Version, review: R
         _require_candidate(client, present)
         withdraw_challenger(client, version.model, version.version)
         set_version_tags(client, version.model, version.version, review.tags)
-    tell(settings, client, version, review, review.sentence)
+    mark(client, version, review, review.sentence)
+    entry = _entry_of(version, review, review.sentence)
+    append_decision(settings.root, entry, settings.lock_address)
 
 
 def _open_verdict(client: MlflowClient, version: Version) -> dict[str, Any]:
@@ -177,12 +182,7 @@ def _require_candidate(client: MlflowClient, version: Version) -> None:
             f"{version.name} is the champion",
             expected="a version that is none; `gatecast models rollback` takes a champion away",
         )
-    if version.tags.get(REVIEW) == REJECTED:
-        raise IsRejected(
-            f"{version.name} was rejected by {version.tags.get('rejected_by')}",
-            expected=f"`gatecast models promote {version.name}`, which runs the gate anew",
-            found=version.tags.get("rejected_why"),
-        )
+    require_not_rejected(version)
 
 
 def _judged_against(version: Version, verdict: dict[str, Any]) -> int | None:
@@ -213,12 +213,9 @@ def reviewed(description: str, review: Review) -> str:
     return f"{HEADING}{line}\n\n{description}"
 
 
-def tell(
-    settings: Settings, client: MlflowClient, version: Version, review: Review, sentence: str
-) -> None:
-    """Leave a review on the version, in its description and run, and in the log of decisions."""
-    mark(client, version, review, sentence)
-    entry = DecisionEntry(
+def _entry_of(version: Version, review: Review, sentence: str) -> DecisionEntry:
+    """Word a review for the log of decisions."""
+    return DecisionEntry(
         model=version.model,
         version=version.version,
         run_id=version.run_id,
@@ -227,7 +224,6 @@ def tell(
         who=review.who,
         outcome=review.state,
     )
-    append_decision(settings.root, entry, settings.lock_address)
 
 
 def mark(client: MlflowClient, version: Version, review: Review, sentence: str) -> None:

@@ -1,5 +1,6 @@
 """Keep every decision on a model with its evidence, so that the API can show it without MLflow."""
 
+import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ LOCK_WAIT: Final = 120.0
 #: Only the newest part of a log is read: hundreds of decisions, however long it grows.
 TAIL_BYTES: Final = 4 << 20
 
-#: The log of the champions' moves; `forecasting.stores.registry.aliases` writes it.
+#: The log of the champions' moves.
 MOVES: Final = "promotions.jsonl"
 
 #: What a line of another form may raise where it is taken apart.
@@ -47,10 +48,10 @@ class LeadScores:
 class DecisionEntry:
     """A decision of the gate or of a reviewer: on what, what came of it, the numbers behind it.
 
-    `outcome` is `promoted`, `refused` or `proposed`, of a reviewer `approved` or `rejected`; None
-    in a log older than that field. `version` is None where the candidate was only logged.
-    `candidate`, `rivals` and `seasons` are empty for a language model and for a reviewer's word,
-    whose sentence holds the numbers.
+    `outcome` is `promoted`, `refused` or `proposed`, of a reviewer `approved`, `rejected` or
+    `rolled back`; None in a log older than that field. `version` is None where the candidate was
+    only logged. `candidate`, `rivals` and `seasons` are empty for a language model and for a
+    reviewer's word, whose sentence holds the numbers.
     """
 
     model: str
@@ -123,6 +124,31 @@ def append_decision(root: Path, entry: DecisionEntry, address: str | None = None
     return path
 
 
+def append_move(root: Path, entry: MoveEntry, address: str | None = None) -> None:
+    """Append one line to the promotion log; each line carries the digest of the one before.
+
+    Args:
+        root: the home folder.
+        entry: the change of champion.
+        address: the PostgreSQL database that keeps the locks, where one does.
+
+    Raises:
+        AlreadyRunning: another promotion was logged for longer than the wait.
+    """
+    path, busy = moves_path(root), "another promotion is logged"
+    with held_lock(root, "promotions", address=address, wait=LOCK_WAIT, busy=busy):
+        content = path.read_bytes() if path.exists() else b""
+        lines = content.splitlines()
+        earlier = hashlib.sha256(lines[-1]).hexdigest() if lines else None
+        line = json.dumps(asdict(entry) | {"earlier": earlier}, sort_keys=True)
+        with path.open("ab") as file:
+            if content and not content.endswith(b"\n"):
+                file.write(b"\n")  # close the line in which a killed process stopped
+            file.write(line.encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+
 def read_decisions(root: Path, model: str) -> list[DecisionEntry]:
     """Return a model's newest decisions, newest first; none where nothing was recorded.
 
@@ -132,7 +158,7 @@ def read_decisions(root: Path, model: str) -> list[DecisionEntry]:
     found = []
     for content in _newest_first(decisions_path(root, model)):
         with suppress(*MALFORMED):
-            found.append(_decision(content))
+            found.append(decision_of(content))
     return [entry for entry in found if entry.model == model]
 
 
@@ -141,7 +167,7 @@ def read_moves(root: Path, model: str) -> list[MoveEntry]:
     found = []
     for content in _newest_first(moves_path(root)):
         with suppress(*MALFORMED):
-            found.append(_move(content))
+            found.append(move_of(content))
     return [entry for entry in found if entry.model == model]
 
 
@@ -168,7 +194,8 @@ def _newest_first(path: Path) -> Iterator[dict[str, Any]]:
                 yield content
 
 
-def _decision(content: dict[str, Any]) -> DecisionEntry:
+def decision_of(content: dict[str, Any]) -> DecisionEntry:
+    """Read a decision from its JSON; one of another form raises an error of `MALFORMED`."""
     known = {name: content[name] for name in DecisionEntry.__dataclass_fields__ if name in content}
     scored = content.get("candidate")
     known["candidate"] = None if scored is None else _scores(scored)
@@ -182,7 +209,8 @@ def _decision(content: dict[str, Any]) -> DecisionEntry:
     return entry
 
 
-def _move(content: dict[str, Any]) -> MoveEntry:
+def move_of(content: dict[str, Any]) -> MoveEntry:
+    """Read a change of champion from its JSON; raises as `decision_of`."""
     entry = MoveEntry(**{name: content[name] for name in MoveEntry.__dataclass_fields__})
     _require(str, entry.time, entry.model, entry.who, entry.why)
     _require(int | None, entry.before)

@@ -209,3 +209,18 @@ def _started(pid: int) -> str | None:
         fields = (PROCESSES / str(pid) / "stat").read_text().rpartition(")")[2].split()
         return None if fields[0] in {"Z", "X"} else fields[19]
     return None
+
+
+def is_gone(root: Path, process: Process, started: float) -> bool:
+    """Say whether a process is gone: this machine's by its kernel, another's by its heartbeat.
+
+    Args:
+        root: the home folder, in which its record may lie.
+        process: which.
+        started: when it was heard of without a record, in seconds since 1970.
+    """
+    now = time.time()
+    mine = [claim for claim in claims(root) if claim.process == process]
+    if mine:
+        return all(claim.is_dead(now) for claim in mine)
+    return not process.runs if process.is_here else now - started > SILENCE

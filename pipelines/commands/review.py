@@ -50,9 +50,9 @@ def reject(version: str, *, why: str, by: str | None = None, json: bool = False)
     who, said = reviewer(by), reason(why, needed=True)
     settings = load_settings()
     client, found = _find(version)
-    from pipelines import reviewing  # noqa: PLC0415 - MLflow
+    from pipelines import outcomes, reviewing  # noqa: PLC0415 - MLflow
 
-    review = reviewing.Review.now(reviewing.REJECTED, who, said)
+    review = reviewing.Review.now(outcomes.REJECTED, who, said)
     reviewing.reject(settings, client, found, review)
     if json:
         told = {"rejected_by": who, "rejected_at": review.time, "rejected_why": said}

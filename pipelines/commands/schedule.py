@@ -9,17 +9,18 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from rich.console import Console
 
-from forecasting.errors import GatecastError
+from forecasting.errors import DataRefused, GatecastError
 from forecasting.settings import Settings
 from pipelines.catalogue import find_parts
 from pipelines.environment import prepare
 
 if TYPE_CHECKING:
+    from prefect import State
     from prefect.deployments.runner import RunnerDeployment
 
 #: A Prefect server was ready after 16 to 18 s on two quiet cores.
@@ -28,6 +29,8 @@ SERVER_START_SECONDS = 120.0
 #: How long a server that was asked to stop may take.
 SERVER_STOP_SECONDS = 20.0
 
+#: What the key of a catch-up ends with that takes a failed one's place.
+ONCE_MORE = "again"
 
 #: What is scheduled where nothing is named: the packaged station and the packaged corpus.
 USUAL = ("seattle", "schoolmistress")
@@ -106,7 +109,8 @@ def catch_up(settings: Settings, name: str, deployment: "RunnerDeployment") -> s
     """Ask for one run of the newest interval, where ticks passed while nobody kept the schedule.
 
     Returns the interval's name, or None where nothing is owed. The name is Prefect's idempotency
-    key as well: two starts at a time ask for the same run.
+    key as well: two starts at a time ask for the same run. One that has failed is asked for once
+    more, under a second key; the interval's own lock keeps two from working at a time.
     """
     from prefect.client.orchestration import get_client  # noqa: PLC0415 - prefect takes seconds
 
@@ -119,8 +123,21 @@ def catch_up(settings: Settings, name: str, deployment: "RunnerDeployment") -> s
         return None
     identity = deployment.apply()
     with get_client(sync_client=True) as client:
-        client.create_flow_run_from_deployment(identity, idempotency_key=interval.name)  # type: ignore[arg-type]
-    return interval.name
+        for key in (interval.name, f"{interval.name}/{ONCE_MORE}"):
+            run = client.create_flow_run_from_deployment(identity, idempotency_key=key)  # type: ignore[arg-type]
+            if not has_failed(run.state):
+                break
+    # A run that ended earlier is what Prefect gives for its key: nobody works the interval now.
+    return None if run.state is not None and run.state.is_final() else interval.name
+
+
+def has_failed(state: "State[Any] | None") -> bool:
+    """Say whether a run failed, and not because the checks refused the data.
+
+    A crashed one is none of ours: the reaper has it repeated.
+    """
+    refused = f"{DataRefused.__name__}: "  # as Prefect words an exception
+    return state is not None and state.is_failed() and refused not in (state.message or "")
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """The verb `survey`: one global model, a backtest and a forecast for every station of a dataset."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
@@ -7,7 +8,7 @@ from cyclopts.validators import Number
 from rich.console import Console
 
 from forecasting.settings import load_settings
-from pipelines.catalogue import find_parts
+from pipelines.catalogue import find_parts, is_of_one_station
 from pipelines.commands.output import print_json, print_line, print_table
 
 DONE, REFUSED = 0, 1
@@ -37,7 +38,8 @@ def survey(
 
     Args:
         name_or_toml: a dataset with a source for each station; with `@TARGET` behind it where it
-            has several targets.
+            has several targets. With `#STATION` it is of that one, and the others keep the results
+            of an earlier run.
         preset: how the members are trained: default or quick.
         seed: of the draws and of the training.
         windows: how many windows a member is trained on, of all stations together.
@@ -58,6 +60,8 @@ def survey(
         cell=CELL,
         seed=seed,
         windows=windows,
+        run=f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}",
+        beside=is_of_one_station(name_or_toml),
     )
     with Console(stderr=True).status("") as status, scattering(settings, workers) as scatter:
         outcome = run_survey(asked, parts, scatter, status.update)
@@ -78,4 +82,10 @@ def _show(outcome: dict[str, object]) -> None:
         f"{outcome['rival_mae']:.3f} of each one's best simple rival; the gate would promote "
         f"{outcome['would_be_promoted']}"
     )
+    runs = outcome["runs"]
+    left = runs.values() if isinstance(runs, dict) else ()
+    earlier = [each for each in left if each != outcome["run"]]
+    if earlier:
+        named = ", ".join(sorted(set(earlier)))
+        print_line(f"stations kept from earlier runs ({named}): {len(earlier)}")
     print_line(f"forecasts and verdicts: {outcome['folder']}")

@@ -2,7 +2,6 @@
 
 import shutil
 import tempfile
-import time
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -13,7 +12,7 @@ from mlflow.entities.model_registry import ModelVersion
 
 from forecasting.errors import GatecastError, ManifestMismatch, TrackingUnavailable
 from forecasting.settings import Settings
-from forecasting.stores.liveness import SILENCE, Process, claims
+from forecasting.stores.liveness import Process, claims, is_gone
 from forecasting.stores.published import is_ours
 from forecasting.stores.registry.aliases import promotion_lock
 from forecasting.stores.registry.pages import every
@@ -35,7 +34,7 @@ LEFT_OVER = 3600.0
 #: Folders of the home in which files are written beside themselves first.
 WRITTEN = (
     "raw", "admitted", "texts", "stations", "runs", "published", "decisions", "intervals",
-    "attempts", "alive", "fencing", "reports",
+    "attempts", "alive", "fencing", "reports", "notices",
 )  # fmt: skip
 
 
@@ -73,21 +72,6 @@ def reap_files(settings: Settings, reaped: Reaped, now: float, *, dry_run: bool 
             reaped.files.append(str(claim.path.relative_to(settings.root)))
             if not dry_run:
                 claim.remove()
-
-
-def is_gone(root: Path, process: Process, started: float) -> bool:
-    """Say whether a process is gone: this machine's by its kernel, another's by its heartbeat.
-
-    Args:
-        root: the home folder, in which its record may lie.
-        process: which.
-        started: when it was heard of without a record, in seconds since 1970.
-    """
-    now = time.time()
-    mine = [claim for claim in claims(root) if claim.process == process]
-    if mine:
-        return all(claim.is_dead(now) for claim in mine)
-    return not process.runs if process.is_here else now - started > SILENCE
 
 
 def _is_orphan(root: Path, run: Run) -> bool:

@@ -66,6 +66,7 @@ class Reaped:
     logged_models: list[str] = field(default_factory=list)
     versions: list[str] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ from prefect import flow
 
 from forecasting.settings import Settings, load_settings
 from forecasting.stores.liveness import claims
+from pipelines.operations.owing import tell_owed
 from pipelines.operations.reaping_flows import Reaped, reap_flows
 
 
@@ -34,7 +35,10 @@ def prune(*, dry_run: bool = False) -> dict[str, Any]:
 
 
 def reap_all(settings: Settings, *, thorough: bool, dry_run: bool) -> dict[str, Any]:
-    """Reap in Prefect, in MLflow and in the home folder; doing it twice changes nothing."""
+    """Reap in Prefect, in MLflow and in the home, and tell what the dead have not told.
+
+    Doing it twice changes nothing.
+    """
     now, reaped = time.time(), Reaped()
     died = any(claim.is_dead(now) for claim in claims(settings.root))
     reap_flows(settings.root, reaped, dry_run=dry_run)
@@ -44,4 +48,5 @@ def reap_all(settings: Settings, *, thorough: bool, dry_run: bool) -> dict[str, 
 
         reap_tracking(settings, reaped, dry_run=dry_run)
         reap_files(settings, reaped, now, dry_run=dry_run)
+    reaped.notices += tell_owed(settings.root, dry_run=dry_run)
     return {"dry_run": dry_run, **asdict(reaped)}

@@ -17,12 +17,20 @@ from forecasting.stores.files import safe_name, write_bytes, write_json
 #: Where a training that was killed is resumed from.
 CHECKPOINTS = "checkpoints"
 
+#: Where it is kept of which run a station's results are.
+RUNS = "runs"
+
+#: Folders that have a file or a folder a station, which are its own and nothing of the others.
+OF_STATIONS = ("parts", "landed", "admitted", "verdicts", "models", "forecasts", RUNS)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Survey:
     """What one survey does, and where; it travels to workers whole.
 
-    `windows` is how many each member is trained on, of all stations together.
+    `windows` is how many each member is trained on, of all stations together. `run` names this run
+    in what it leaves; `beside` says that it is of some of the dataset's stations only, beside which
+    the others keep what an earlier run left.
     """
 
     home: Path
@@ -31,6 +39,8 @@ class Survey:
     cell: str
     seed: int
     windows: int
+    run: str = ""
+    beside: bool = False
 
     @property
     def folder(self) -> Path:
@@ -85,23 +95,45 @@ def open_survey(survey: Survey, parts: Sequence[Dataset]) -> list[str]:
             expected="a source for each station",
             found=f"one file with a column {parts[0].station_column}",
         )
-    _drop_results(survey)
+    _drop_results(survey, {part.place.name for part in parts})
     for part in parts:
         write_bytes(survey.of_station("parts", part.place.name), part.model_dump_json().encode())
     write_json(survey.folder / "survey.json", {**asdict(survey), "home": str(survey.home)})
     return [part.place.name for part in parts]
 
 
-def _drop_results(survey: Survey) -> None:
+def _drop_results(survey: Survey, asked: set[str]) -> None:
     """Drop what an earlier survey left: a station that is refused now must not keep its forecast.
 
-    Checkpoints stay: they are named by the windows that they were trained on.
+    Checkpoints stay: they are named by the windows that they were trained on. Beside a survey of
+    some stations, the others' results stay as well.
     """
+    kept = set(runs_of(survey)) - asked if survey.beside else set()
     for path in survey.folder.glob("*"):
-        if not path.is_dir():
-            path.unlink()
+        if path.name in OF_STATIONS:
+            for each in path.iterdir():
+                if each.stem.removeprefix("station=") not in kept:
+                    _drop(each)
         elif path.name != CHECKPOINTS:
-            shutil.rmtree(path)
+            _drop(path)
+
+
+def _drop(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+
+
+def keep_run(survey: Survey, station: str) -> None:
+    """Write down of which run a station's results are, once they are all there."""
+    write_json(survey.of_station(RUNS, station), {"run": survey.run})
+
+
+def runs_of(survey: Survey) -> dict[str, str]:
+    """Return of which run each station's results in the folder are, by station."""
+    kept = sorted((survey.folder / RUNS).glob("*.json"))
+    return {path.stem: json.loads(path.read_bytes())["run"] for path in kept}
 
 
 class SurveyUnseen(GatecastError):

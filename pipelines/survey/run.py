@@ -7,7 +7,7 @@ from typing import Any
 from data_checks.declaration import Dataset
 from forecasting.errors import GatecastError
 from forecasting.stores.files import write_json
-from pipelines.survey.folder import Survey, open_survey
+from pipelines.survey.folder import Survey, open_survey, runs_of
 from pipelines.survey.scatter import REFUSED, Scatter, Step, Told
 from pipelines.survey.stations import (
     check_station,
@@ -106,6 +106,8 @@ TOO_FEW: Told = {
 def summary(survey: Survey, judged: dict[str, Told], refused: dict[str, Told]) -> dict[str, Any]:
     """Return what a person asks first; every station's verdict lies in the folder.
 
+    The numbers are this run's; `runs` says of each station in the folder which run left its rows.
+
     Args:
         survey: the survey.
         judged: what the judgement told of each station that has a forecast.
@@ -113,6 +115,8 @@ def summary(survey: Survey, judged: dict[str, Told], refused: dict[str, Told]) -
     """
     return {
         "dataset": survey.name,
+        "run": survey.run,
+        "runs": runs_of(survey),
         "folder": str(survey.folder),
         "stations": len(judged),
         "would_be_promoted": sum(told["promoted"] for told in judged.values()),

@@ -27,7 +27,7 @@ from forecasting.stores.published import CARD, GRAPH, ModelCard, write_manifest
 from forecasting.stores.stations import write_station
 from pipelines.admitting import require_accepted, station_record, with_earlier
 from pipelines.sources.landing import land
-from pipelines.survey.folder import Survey, part_of, share_of, window_of
+from pipelines.survey.folder import Survey, keep_run, part_of, share_of, window_of
 from pipelines.survey.together import fitting_of, standards_of
 from pipelines.survey.windows import write_parts
 
@@ -133,8 +133,10 @@ def forecast_station(survey: Survey, station: str) -> Told:
     frame = pd.DataFrame({"time": _labels_ahead(series, len(quantiles))})
     for place, level in enumerate(LEVELS):
         frame[f"q{level:g}"] = quantiles[:, place]
+    frame["run"] = survey.run
     path = partition(survey.forecasts, station) / "forecast.parquet"
     write_bytes(path, frame.to_parquet(engine="pyarrow", index=False))
+    keep_run(survey, station)
     return {"origin": series.end.date().isoformat(), "median": float(quantiles[0, 4])}
 
 

@@ -22,12 +22,12 @@ from forecasting.stores.published import GRAPH, WEIGHTS, Pointer, TextCard, read
 from forecasting.stores.registry.aliases import (
     ChampionMoved,
     Move,
-    previous_champion,
     promote,
     set_challenger,
 )
 from forecasting.stores.registry.proposals import settle
 from forecasting.stores.registry.versions import connect, register
+from pipelines.deciding import unrejected, way_back
 from pipelines.inputs import inputs_of, log_inputs
 from pipelines.outcomes import (
     REFUSED,
@@ -213,12 +213,12 @@ def roll_back_text(settings: Settings, model: str, why: str, who: str | None = N
 
     Raises:
         NoChampion: there is no champion, or none before it.
+        IsRejected: a reviewer has turned down the one before it.
         ManifestMismatch, ModelInvalid, ModelOutputInvalid: its files will not do.
     """
     client = connect(settings)
-    champion, previous = previous_champion(client, model)
-    move = move_of(model, previous, champion, why)
-    return promote(client, settings, replace(move, who=who or move.who), smoke_test)
+    move = way_back(client, model, why, who)
+    return promote(client, settings, move, unrejected(client, move, smoke_test))
 
 
 def move_of(model: str, version: int, champion: int | None, why: str) -> Move:

@@ -106,7 +106,12 @@ def log_text_decision(settings: Settings, run_id: str, decision: TextDecision) -
 
 
 def keep_text_decision(settings: Settings, run_id: str, decision: TextDecision) -> None:
-    """Append the decision, whose sentence holds its numbers, to the log that the API reads."""
+    """Append the decision, whose sentence holds its numbers, to the log that the API reads.
+
+    A promotion's line is there since its alias moved.
+    """
+    if decision.promoted:
+        return
     entry = DecisionEntry(
         model=decision.model,
         version=decision.version,

@@ -1,6 +1,6 @@
 """Read what was decided about a model, and show how good its version was on the gate's rows."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -110,18 +110,24 @@ def _events(decisions: Sequence[DecisionEntry], moves: Sequence[MoveEntry]) -> l
         )
         for entry in decisions
     ]
-    events += [
-        Event(time=move.time, kind=_kind(move), version=move.after, who=move.who, why=move.why)
-        for move in moves
-        if (move.after, move.why) not in told
-    ]
+    events += [event for event in _moved(moves) if (event.version, event.why) not in told]
     return sorted(events, key=lambda event: event.time, reverse=True)
 
 
-def _kind(move: MoveEntry) -> str:
-    if move.who == "registry":
-        return "set in the registry"
-    return "rolled back" if move.before is not None and move.after < move.before else "promoted"
+def _moved(moves: Sequence[MoveEntry]) -> Iterator[Event]:
+    """Tell each change of champion as an event: what was champion before can only come back.
+
+    Args:
+        moves: newest first.
+    """
+    known: set[int | None] = set()
+    for move in reversed(moves):
+        lower = move.before is not None and move.after < move.before
+        kind = "rolled back" if lower or move.after in known else "promoted"
+        if move.who == "registry":
+            kind = "set in the registry"
+        yield Event(time=move.time, kind=kind, version=move.after, who=move.who, why=move.why)
+        known |= {move.before, move.after}
 
 
 def skill_of(record: Record, unit: str) -> Skill | None:

@@ -2,7 +2,8 @@
 
 `python -m tests.faults.broken FOLDER` prints one object: the trial with everything in place, the
 same one without the healing of a cut-off promotion, one with a published file cut short by the
-fault, one with an alias that has gone, and one with a line of the log that has.
+fault, one with an alias that has gone, one with a line of the log that has, and one with the
+intended decision that has.
 """
 
 import json
@@ -42,8 +43,14 @@ def without_a_line(home: Path) -> None:
     log.write_bytes(b"".join(log.read_bytes().splitlines(keepends=True)[1:]))
 
 
+def without_an_intention(home: Path) -> None:
+    """Take away what was written down before the alias moved."""
+    for path in home.glob("decisions/*.intended.json"):
+        path.unlink()
+
+
 def main(folder: str) -> None:
-    """Do the five trials."""
+    """Do the six trials."""
     make_plain()
     learn(Path(folder), counting=None)
     bench = begun(Path(folder) / "broken")
@@ -54,6 +61,7 @@ def main(folder: str) -> None:
         "a file cut short": replace(bench, spoil=cut_short),
         "an alias gone": replace(bench, spoil=without_alias),
         "a log line gone": replace(bench, spoil=without_a_line),
+        "an intention gone": replace(bench, spoil=without_an_intention),
     }
     found = {name: asdict(each.tried(CUT_OFF, wanted)) for name, each in benches.items()}
     sys.stdout.write(json.dumps(found))

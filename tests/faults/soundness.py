@@ -3,6 +3,7 @@
 import hashlib
 import json
 import sqlite3
+from collections import Counter
 from contextlib import closing, redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -16,7 +17,9 @@ from data_checks.admissions import load_admitted
 from forecasting.errors import DataUnchecked, GatecastError
 from forecasting.settings import Settings
 from forecasting.stores import reconcile
+from forecasting.stores.decisions import read_decisions, read_moves
 from forecasting.stores.files import sha256
+from forecasting.stores.intentions import intended
 from forecasting.stores.published import WEIGHTS, Pointer, read_pointer, verify_manifest
 from forecasting.stores.published import version_folder as published_folder
 from forecasting.stores.registry.versions import connect, fetch, list_versions
@@ -47,6 +50,7 @@ def look(home: Path) -> dict[str, Any]:
         "champion": number,
         "weights": versions.get(number or 0),
         "logged": logged(settings.root),
+        "undecided": undecided(settings.root),
         "published": None if pointer is None else pointer.version,
         "served": None if pointer is None else versions.get(pointer.version),
         "versions": len(versions),
@@ -163,6 +167,26 @@ def logged(root: Path) -> int | None:
     lines = path.read_bytes().splitlines() if path.exists() else []
     moves = [json.loads(line) for line in lines if line.endswith(b"}")]
     return next((move["after"] for move in reversed(moves) if move["model"] == MODEL), None)
+
+
+def undecided(root: Path) -> Complaints:
+    """Say which moves of the champion's alias have no line, or several, in the log of decisions.
+
+    None is left to be found by its alias alone: the log would not know who moved it, and why.
+    """
+    said = Counter(
+        (entry.version, entry.sentence) for entry in read_decisions(root, MODEL) if entry.promoted
+    )
+    moves = Counter((move.after, move.why) for move in read_moves(root, MODEL))
+    complaints = [
+        f"the move to version {version} stands {times} times in one log, {said[version, why]} in "
+        f"that of decisions: {why[:60]}"
+        for (version, why), times in moves.items()
+        if said[version, why] != times
+    ]
+    if intended(root, MODEL) is not None:
+        complaints.append("an intended decision is neither completed nor dropped")
+    return complaints
 
 
 def broken_logs(root: Path) -> Complaints:

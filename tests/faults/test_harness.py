@@ -10,8 +10,10 @@ from itertools import pairwise
 import pytest
 
 from forecasting.faults import POINTS
+from forecasting.stores.decisions import DecisionEntry, MoveEntry, append_decision, append_move
 from tests.faults.points import kills, spread, unreached
 from tests.faults.report import Report
+from tests.faults.soundness import undecided
 from tests.faults.trials import Trial, compared
 
 
@@ -74,10 +76,28 @@ def test_a_sample_is_spread_evenly():
 @pytest.mark.parametrize("which", ["published", "logged"])
 def test_a_champion_that_is_not_the_one_published_and_logged_is_a_loss(which):
     wanted = {"weights": "a", "served": "a"}
-    sound = {**wanted, "complaints": [], "champion": 2, "published": 2, "logged": 2}
+    sound = {**wanted, "complaints": [], "champion": 2, "published": 2, "logged": 2,
+             "undecided": []}  # fmt: skip
 
     assert compared(sound, wanted) == []
     assert compared({**sound, which: 1}, wanted) == [f"1 is {which}, 2 is champion"]
+
+
+def test_a_move_of_the_alias_without_its_line_among_the_decisions_is_a_loss(tmp_path):
+    move = {"time": "2026-01-01T00:00:00", "model": "climate-oslo", "who": "a", "why": "better"}
+    append_move(tmp_path, MoveEntry(**move, before=None, after=1))
+    assert undecided(tmp_path) == [
+        "the move to version 1 stands 1 times in one log, 0 in that of decisions: better"
+    ]
+
+    append_decision(
+        tmp_path,
+        DecisionEntry(
+            model="climate-oslo", version=1, run_id="r", promoted=True, sentence="better", who="a"
+        ),
+    )
+
+    assert undecided(tmp_path) == []
 
 
 @pytest.mark.faults
@@ -98,6 +118,7 @@ def test_a_protection_that_is_taken_away_is_missed(tmp_path):
                for each in found["a file cut short"])  # fmt: skip
     assert "after the fault: 0 versions have the alias champion" in found["an alias gone"]
     assert "after the fault: lines of promotions.jsonl are gone" in found["a log line gone"]
+    assert any(", 0 in that of decisions" in each for each in found["an intention gone"])
 
 
 def make_report(tmp_path, *, least, trials=(), **others):

@@ -175,4 +175,5 @@ def compared(found: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
         for which in ("published", "logged")
         if found[which] != found["champion"]
     ]
+    complaints += found["undecided"]
     return complaints

@@ -10,7 +10,8 @@ from forecasting.stores.published import read_pointer, verify_manifest, version_
 from forecasting.stores.registry.aliases import ChampionMoved, alias_of, read_log
 from forecasting.stores.registry.versions import connect, resolve
 from pipelines import promotion
-from pipelines.promotion import decide, roll_back, wanted
+from pipelines.deciding import wanted
+from pipelines.promotion import decide, roll_back
 from pipelines.soundness import smoke_test
 
 MODEL = "climate-oslo"

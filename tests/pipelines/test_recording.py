@@ -9,7 +9,7 @@ from forecasting.climate.gate import judge
 from forecasting.errors import DataRefused, TrackingUnavailable
 from forecasting.stores.registry.versions import connect
 from pipelines import recording
-from pipelines.promotion import Decision
+from pipelines.deciding import Decision
 
 
 def strict(content):

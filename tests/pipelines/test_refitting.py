@@ -98,7 +98,14 @@ def test_both_versions_say_in_tags_and_description_which_is_the_refit(asked, jud
     assert refit.description.startswith("# Refit: true\n")
     assert "by the recipe of version 1" in refit.description
     assert twin.tags.items() >= {"refit": "false", "promoted": "false"}.items()
-    assert "the next one, its refit, is put in its place" in twin.description
+    assert "This is the version that the gate judged. Its refit, the next" in twin.description
+    judged_as = judgement.verdict.sentence.replace("Promoted: ", "Judged: ", 1)
+    assert judged_as.startswith("Judged: ")
+    assert twin.tags["verdict"] == judged_as
+    assert judged_as in twin.description
+    for said in (twin.description, *twin.tags.values()):
+        assert "Promoted" not in said
+    assert judgement.verdict.sentence in refit.description
 
 
 def test_a_refused_refit_leaves_the_judged_version_champion_and_it_says_why(
@@ -209,6 +216,9 @@ def test_of_a_refit_that_is_outrun_the_judged_version_becomes_challenger(
     decision = promoted(asked, judgement, run_id)
     assert (decision.promoted, decision.version) == (False, 1)
     assert alias_of(connect(asked.settings), MODEL, CHALLENGER) == 1
+    twin = resolve(connect(asked.settings), f"{MODEL}/1").description
+    assert decision.verdict.sentence in twin
+    assert "Judged: " not in twin
 
 
 def test_under_two_pairs_of_eyes_the_refit_is_what_is_proposed(asked, judged, refitted):

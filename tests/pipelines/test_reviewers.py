@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipelines.outcomes import REJECTED
 from pipelines.reviewers import ReviewInvalid, in_markdown, reason, reviewer
-from pipelines.reviewing import APPROVED, REJECTED, Review, reviewed
+from pipelines.reviewing import APPROVED, Review, reviewed
 
 PLAIN = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_size=1)
 

@@ -15,15 +15,14 @@ from forecasting.stores.registry.aliases import (
 )
 from forecasting.stores.registry.versions import connect, resolve
 from pipelines import reviewing
+from pipelines.outcomes import REJECTED, IsRejected
 from pipelines.promotion import roll_back
 from pipelines.recording import logged_verdict
 from pipelines.regating import promote_again
 from pipelines.reviewing import (
     APPROVED,
-    REJECTED,
     GateRefused,
     IsChampion,
-    IsRejected,
     Review,
     VerdictMissing,
     approve,

@@ -1,8 +1,6 @@
 """Move the champion's alias: read, compare, set, publish and log under one lock."""
 
-import hashlib
 import json
-import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -17,9 +15,10 @@ from mlflow.exceptions import MlflowException
 from forecasting.errors import GatecastError, ManifestMismatch, NoChampion
 from forecasting.faults import reach
 from forecasting.settings import Settings
-from forecasting.stores.decisions import moves_path
+from forecasting.stores.decisions import DecisionEntry, MoveEntry, append_move, moves_path
 from forecasting.stores.fencing import Fence, note_promoted, require_not_older
 from forecasting.stores.files import safe_name
+from forecasting.stores.intentions import Intention, complete, forget, intend, intended, log_done
 from forecasting.stores.locks import Held, held_lock
 from forecasting.stores.published import (
     SERVED_ALIAS,
@@ -48,7 +47,8 @@ class Move:
     """A change of champion: what was judged, by whom, why.
 
     `fence` is that of a retraining, which another one may have overtaken; `token` the number of
-    the version's own retraining, where a person promotes it later.
+    the version's own retraining, where a person promotes it later. `entry` is the decision as its
+    log is to have it; where it is None, the log has who and why.
     """
 
     model: str
@@ -58,11 +58,18 @@ class Move:
     why: str
     fence: Fence | None = None
     token: int | None = None
+    entry: DecisionEntry | None = None
 
     @property
     def number(self) -> int | None:
         """The token of the retraining that made the version; None where nothing says it."""
         return self.token if self.fence is None else self.fence.token
+
+    def moved(self, before: int | None) -> MoveEntry:
+        """Return the move's line of the log, where it is made at this moment."""
+        time = datetime.now(UTC).isoformat()
+        after, who, why = self.version, self.who, self.why
+        return MoveEntry(time=time, model=self.model, before=before, after=after, who=who, why=why)
 
 
 @contextmanager
@@ -80,25 +87,15 @@ def promotion_lock(settings: Settings, model: str) -> Iterator[Held]:
 
 def alias_of(client: MlflowClient, model: str, alias: str) -> int | None:
     """Return the version that has the alias, or None."""
-    try:
-        with store_errors_but_missing():
-            aliases = client.get_registered_model(model).aliases
-    except LookupError:
-        return None
-    version = aliases.get(alias)
-    return None if version is None else int(version)
-
-
-@contextmanager
-def store_errors_but_missing() -> Iterator[None]:
-    """Like `store_errors`, with LookupError for a model that is not registered."""
     with store_errors():
         try:
-            yield
+            aliases = client.get_registered_model(model).aliases
         except MlflowException as error:
             if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-                raise LookupError from error
+                return None
             raise
+    version = aliases.get(alias)
+    return None if version is None else int(version)
 
 
 def promote(
@@ -124,6 +121,7 @@ def promote(
     reach("promote.begun")
     with promotion_lock(settings, move.model) as held, tempfile.TemporaryDirectory() as scratch:
         reach("promote.locked")
+        _settle(client, settings, move.model)
         present = require_unmoved(client, settings.root, move)
         files = fetch(client, move.model, move.version, Path(scratch))
         if check is not None:
@@ -131,6 +129,9 @@ def promote(
         reach("promote.checked")
         held.require()
         note_promoted(settings.root, move.model, move.number)
+        intention = _intention_of(client, move, present)
+        intend(settings.root, intention)
+        reach("promote.intended")
         with store_errors():
             if present is not None and present != move.version:
                 client.set_registered_model_alias(move.model, PREVIOUS, str(present))
@@ -140,10 +141,37 @@ def promote(
             if alias_of(client, move.model, CHALLENGER) == move.version:
                 client.delete_registered_model_alias(move.model, CHALLENGER)
         # Logged before it is published: what is cut off here, `heal` finds by its old pointer.
-        record(settings.root, move, before=present, address=settings.lock_address)
-        reach("promote.recorded")
+        log_done(settings.root, intention, settings.lock_address)
         held.require()
-        return _publish(client, settings, move.model, move.version, files)
+        pointer = _publish(client, settings, move.model, move.version, files)
+        forget(settings.root, move.model)
+    return pointer
+
+
+def _intention_of(client: MlflowClient, move: Move, before: int | None) -> Intention:
+    """Return what the logs are to say of a move."""
+    entry = move.entry or DecisionEntry(
+        model=move.model,
+        version=move.version,
+        run_id=_run_of(client, move.model, move.version),
+        promoted=True,
+        sentence=move.why,
+        who=move.who,
+        outcome="promoted",
+    )
+    return Intention(move=move.moved(before), entry=entry)
+
+
+def _settle(client: MlflowClient, settings: Settings, model: str) -> bool:
+    """Complete what a promotion that was cut off intended; says whether its alias was moved.
+
+    Where it was not, nothing came of it, and the next intention or `heal` takes it away.
+    """
+    left = intended(settings.root, model)
+    if left is None or left.move.after != alias_of(client, model, CHAMPION):
+        return False
+    complete(settings.root, left, settings.lock_address)
+    return True
 
 
 def require_unmoved(client: MlflowClient, root: Path, move: Move) -> int | None:
@@ -194,11 +222,15 @@ def heal(client: MlflowClient, settings: Settings, model: str) -> Pointer | None
 
     The registry is the truth: this mends a promotion that was cut off before its pointer was
     written, and carries an alias set in the MLflow UI to the API. A missing alias leaves the
-    last known good in place. Returns the new pointer, or None when nothing was to do.
+    last known good in place. A decision that was intended becomes its log's line where the alias
+    was moved, and is dropped where it was not. Returns the new pointer, or None when nothing was
+    to publish.
     """
     with promotion_lock(settings, model) as held, tempfile.TemporaryDirectory() as scratch:
         champion = alias_of(client, model, CHAMPION)
+        completed = _settle(client, settings, model)
         if champion is None or _stands(settings.root, model, champion):
+            forget(settings.root, model)
             return None
         files = fetch(client, model, champion, Path(scratch))
         before = _published(settings.root, model)
@@ -211,7 +243,9 @@ def heal(client: MlflowClient, settings: Settings, model: str) -> Pointer | None
             who="registry",
             why="the pointer or its files were not those of the registry's alias",
         )
-        record(settings.root, move, before=before, address=settings.lock_address)
+        if not completed:
+            record(settings.root, move, before=before, address=settings.lock_address)
+        forget(settings.root, model)
     return pointer
 
 
@@ -235,32 +269,18 @@ def _stands(root: Path, model: str, version: int) -> bool:
 def _publish(
     client: MlflowClient, settings: Settings, model: str, version: int, files: Path
 ) -> Pointer:
-    with store_errors():
-        run_id = client.get_model_version(model, str(version)).run_id or ""
+    run_id = _run_of(client, model, version)
     return publish(settings.root, files, version=version, alias=CHAMPION, run_id=run_id)
 
 
+def _run_of(client: MlflowClient, model: str, version: int) -> str:
+    with store_errors():
+        return client.get_model_version(model, str(version)).run_id or ""
+
+
 def record(root: Path, move: Move, *, before: int | None, address: str | None = None) -> None:
-    """Append one line to the promotion log; each line carries the digest of the one before."""
-    path, busy = moves_path(root), "another promotion is logged"
-    with held_lock(root, "promotions", address=address, wait=LOCK_WAIT, busy=busy):
-        content = path.read_bytes() if path.exists() else b""
-        lines = content.splitlines()
-        entry: dict[str, Any] = {
-            "time": datetime.now(UTC).isoformat(),
-            "model": move.model,
-            "before": before,
-            "after": move.version,
-            "who": move.who,
-            "why": move.why,
-            "earlier": hashlib.sha256(lines[-1]).hexdigest() if lines else None,
-        }
-        with path.open("ab") as file:
-            if content and not content.endswith(b"\n"):
-                file.write(b"\n")  # close the line in which a killed process stopped
-            file.write(json.dumps(entry, sort_keys=True).encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+    """Append a change of champion to the promotion log, with the champion before."""
+    append_move(root, move.moved(before), address)
 
 
 def read_log(root: Path) -> list[dict[str, Any]]:

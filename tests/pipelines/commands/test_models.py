@@ -7,6 +7,9 @@ from forecasting.stores.published import read_pointer
 from forecasting.stores.registry.aliases import read_log
 from forecasting.stores.registry.versions import connect, resolve
 from pipelines.commands.models import list_all, promote, rollback, show
+from pipelines.commands.review import reject
+from pipelines.outcomes import IsRejected
+from serving.web.evidence import record_of
 
 
 def said(capsys):
@@ -103,6 +106,11 @@ def test_the_champion_before_comes_back_by_station_or_model(known, version, caps
     assert read_pointer(known.settings.root, "climate-oslo").version == 1
     rollback(name, json=True)
     assert said(capsys)["version"] == 2
+    events = record_of(known.settings.root, "climate-oslo").events
+    assert [(event.kind, event.version) for event in events[:2]] == [
+        ("rolled back", 2),
+        ("rolled back", 1),
+    ]
 
 
 def test_a_rollback_is_seen_on_both_versions_in_the_registry_itself(known, version):
@@ -128,6 +136,23 @@ def test_a_rollback_is_seen_on_both_versions_in_the_registry_itself(known, versi
     assert client.get_run(left.run_id).data.tags["review"] == "rolled_back"
     line = read_log(known.settings.root)[-1]
     assert (line["who"], line["why"], line["after"]) == ("Ada", "too *wide*", 1)
+
+
+def test_a_version_that_was_rejected_is_not_brought_back(known, version):
+    for error in (0.5, 0.2):
+        version(wrong_by=error)
+    promote("climate-oslo/1")
+    promote("climate-oslo/2")
+    reject("climate-oslo/1", by="Ada", why="the sensor was in the sun")
+
+    with pytest.raises(IsRejected) as refused:
+        rollback("oslo")
+
+    assert refused.value.code == "IS_REJECTED"
+    assert "`gatecast models promote climate-oslo/1`" in str(refused.value)
+    assert "found the sensor was in the sun" in str(refused.value)
+    assert read_pointer(known.settings.root, "climate-oslo").version == 2
+    assert read_log(known.settings.root)[-1]["after"] == 2
 
 
 @pytest.mark.usefixtures("settings")

@@ -8,14 +8,13 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModelStatus
 
-from forecasting.stores.liveness import SILENCE, Process
+from forecasting.stores.liveness import SILENCE, Process, is_gone
 from forecasting.stores.registry import pages
 from forecasting.stores.registry.aliases import set_challenger
 from forecasting.stores.registry.versions import connect, fetch, list_versions
 from pipelines import tracking
 from pipelines.operations.reaping import (
     LEFT_OVER,
-    is_gone,
     local_path,
     logged_id,
     reap_files,

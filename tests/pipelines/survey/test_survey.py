@@ -198,6 +198,8 @@ def test_the_verb_gives_the_same_bytes_in_another_order_of_stations(
     assert code == 1  # a station was refused
     told = json.loads(capsys.readouterr().out)
     assert list(told.pop("refused")) == ["s00002"]
+    run_id = told.pop("run")
+    assert told.pop("runs") == {"s00000": run_id, "s00001": run_id}
     assert told == {name: outcome[name] for name in told} | {"folder": str(again.folder)}
     for one in sorted(asked.weights.iterdir()):
         assert one.read_bytes() == (again.weights / one.name).read_bytes()

@@ -80,6 +80,22 @@ def test_refusals_rollbacks_and_moves_of_the_registry_stand_in_order_newest_firs
     ]
 
 
+def test_going_back_twice_is_twice_rolled_back(tmp_path):
+    move(tmp_path, 1, 1, why="Promoted: 1.")
+    move(tmp_path, 2, 2, before=1, why="Promoted: 2.")
+    move(tmp_path, 1, 3, before=2, why="too cold")
+    move(tmp_path, 2, 4, before=1, why="it was the thermometer")
+    move(tmp_path, 3, 5, before=2, why="Promoted: 5.")
+
+    assert kinds(tmp_path) == [
+        ("promoted", 3),
+        ("rolled back", 2),
+        ("rolled back", 1),
+        ("promoted", 2),
+        ("promoted", 1),
+    ]
+
+
 def test_an_older_home_that_has_only_moves_shows_them(tmp_path):
     move(tmp_path, 1, 1, why="Promoted: old.")
 

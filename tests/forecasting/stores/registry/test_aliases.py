@@ -198,7 +198,10 @@ def test_a_promotion_cut_off_before_its_pointer_is_mended(registry, monkeypatch)
     pointer = heal(registry.client, registry.settings, MODEL)
 
     assert pointer.version == published(registry) == 2
-    assert read_log(registry.settings.root)[-1]["who"] == "registry"
+    assert [(line["after"], line["who"]) for line in read_log(registry.settings.root)] == [
+        (1, "test"),
+        (2, "test"),
+    ]
 
 
 def test_an_alias_set_in_the_ui_is_followed(registry):
