@@ -104,10 +104,15 @@ def token_of(tags: dict[str, str]) -> int | None:
 
 
 def set_version_tags(client: MlflowClient, model: str, version: int, tags: dict[str, str]) -> None:
-    """Write tags on a registered version."""
+    """Write tags on a registered version, but for those that it has already.
+
+    To look is one question; MLflow takes tags one by one, each in several questions and a commit.
+    """
     with store_errors():
+        known = client.get_model_version(model, str(version)).tags
         for name, value in tags.items():
-            client.set_model_version_tag(model, str(version), name, value)
+            if known.get(name) != value:
+                client.set_model_version_tag(model, str(version), name, value)
 
 
 def restate(client: MlflowClient, model: str, version: int | None, first: str, final: str) -> None:

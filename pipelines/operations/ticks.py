@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 
 from prefect.client.schemas.schedules import CronSchedule
@@ -69,8 +70,7 @@ def latest_tick(cron: str, timezone: str, moment: datetime) -> datetime:
     Raises:
         ScheduleInvalid: the fields or the zone cannot be read, or nothing ticks within years.
     """
-    schedule_of(cron, timezone)
-    schedule = ServersSchedule(cron=cron, timezone=timezone)
+    schedule = _servers_schedule(cron, timezone)
     for stretch in STRETCHES:
         with suppress(ValueError):  # no day of any year is the one that the fields name
             tick = _last_between(schedule, moment - stretch, moment)
@@ -79,6 +79,13 @@ def latest_tick(cron: str, timezone: str, moment: datetime) -> datetime:
     raise ScheduleInvalid(
         "the schedule has not ticked in years", expected="a cron that ticks", found=cron
     )
+
+
+@lru_cache(maxsize=64)
+def _servers_schedule(cron: str, timezone: str) -> ServersSchedule:
+    """Return what Prefect's scheduler counts with; each that is made reads all zones' names."""
+    schedule_of(cron, timezone)
+    return ServersSchedule(cron=cron, timezone=timezone)
 
 
 def _last_between(schedule: ServersSchedule, start: datetime, end: datetime) -> datetime | None:

@@ -104,6 +104,7 @@ def test_a_training_can_be_sent_to_a_worker(step):
     assert (sent.name, sent.fn.__module__) == (step.name, step.fn.__module__)
 
 
+@pytest.mark.usefixtures("unmeasured_children")
 def test_the_flow_loads_no_dask_where_none_is_asked_for():
     code = "import sys, pipelines.climate; sys.exit('distributed' in sys.modules)"
 

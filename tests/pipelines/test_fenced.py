@@ -41,7 +41,7 @@ with only_run(settings, "oslo") as turn:
 
 
 @pytest.fixture
-def stopped(known, version):
+def stopped(known, version, unmeasured_children):  # noqa: ARG001 - it is killed
     """A worker that has begun a retraining, and is stopped before it promotes its version."""
     first = version()
     worker = subprocess.Popen(

@@ -27,6 +27,7 @@ def nothing(told):
     """Watch without a word."""
 
 
+@pytest.mark.usefixtures("unmeasured_children")
 def test_a_killed_candidate_is_a_failure_and_the_next_try_resumes_it(work, children):
     def kill_in_epoch_3(told):
         if told["epoch"] == 3:

@@ -1,7 +1,6 @@
 """The language flow under the real Prefect, from a declared text to its decision; tiny networks."""
 
 import json
-import os
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -11,6 +10,7 @@ import pytest
 from forecasting.settings import Settings
 from forecasting.stores.registry.versions import connect
 from tests.pipelines.texts.conftest import DECLARED, make_words
+from tests.system.conftest import unmeasured
 
 pytestmark = pytest.mark.system
 
@@ -54,7 +54,7 @@ def trained(tmp_path_factory, request, shared_prefect):
         check=False,
         cwd=folder,
         env={
-            **os.environ,
+            **unmeasured(),
             **shared_prefect,
             "PYTHONPATH": str(request.config.rootpath),
             # The verb sets these before it imports Prefect; here the script imports first.

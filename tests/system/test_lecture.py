@@ -1,7 +1,6 @@
 """The lecture's model by the real flow, honest and as lectured; two epochs tell as much as 100."""
 
 import json
-import os
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -10,6 +9,7 @@ import pytest
 
 from forecasting.settings import Settings
 from forecasting.stores.registry.versions import connect, list_models, resolve
+from tests.system.conftest import unmeasured
 
 pytestmark = pytest.mark.system
 
@@ -47,7 +47,7 @@ def lectures(tmp_path_factory, request, shared_prefect):
         check=False,
         cwd=home.parent,
         env={
-            **os.environ,
+            **unmeasured(),
             **shared_prefect,
             "GATECAST_HOME": str(home),
             # The command line sets these before it imports Prefect; here the script imports first.

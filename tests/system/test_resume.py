@@ -153,13 +153,21 @@ def test_the_next_run_goes_on_behind_the_last_whole_checkpoint(resumed):
 
 
 def test_the_next_run_ends_where_an_unbroken_one_does(resumed, retrained):
-    unbroken = retrained.said.json()
+    unbroken = retrained.decision
     assert resumed.home != retrained.run.home
     for part in ("mae_by_lead", "rmse_by_lead", "pinball"):
         assert resumed.decision["metrics"][part] == unbroken["metrics"][part]
     assert resumed.decision["cell"] == unbroken["cell"]
     assert resumed.decision["promoted"] == unbroken["promoted"]
     assert untimed(resumed.decision["verdict"]) == untimed(unbroken["verdict"])
+
+
+def test_retrain_prints_what_the_flow_decided(resumed, retrained):
+    decision = resumed.decision
+    assert decision["model"] == "climate-seattle"
+    assert set(decision) == set(retrained.decision)
+    assert len(decision["metrics"]["mae_by_lead"]) == 7
+    assert set(decision["metrics"]["rivals"]) == set(retrained.decision["metrics"]["rivals"])
 
 
 def test_one_version_is_registered_once_and_its_folder_is_dropped(resumed):

@@ -1,4 +1,4 @@
-"""The whole path by the real command line: retrain, look, promote, forecast."""
+"""What a retraining leaves, by the real command line: look, promote, explain, forecast."""
 
 import json
 import shutil
@@ -8,14 +8,32 @@ import sys
 import pytest
 
 from forecasting.stores.decisions import read_decisions
+from tests.system.conftest import unmeasured
 
-pytestmark = pytest.mark.system
+pytestmark = [
+    pytest.mark.system,
+    # It says so wherever pytest is loaded; the real program has its words in sys.argv.
+    pytest.mark.filterwarnings("ignore:Cyclopts application invoked without tokens:UserWarning"),
+]
+
+#: The real verb on one file after the other, in one process: only the imports are slow. Each
+#: prints the refusal, and then how it ended.
+REFUSED = """
+import json, sys
+import gatecast
+for home, file in json.loads(sys.argv[1]):
+    sys.argv = ["gatecast", "--home", home, "retrain", "delhi", "--csv", file, "--json"]
+    try:
+        gatecast.main()
+    except SystemExit as end:
+        print(json.dumps({"code": end.code}), flush=True)
+"""
 
 RIVALS = {"persistence", "climatology", "damped_anomaly_persistence"}
 
 
-def test_retrain_prints_what_the_flow_decided(retrained):
-    decision = retrained.said.json()
+def test_the_flow_says_all_that_it_decided(retrained):
+    decision = retrained.decision
     assert decision["model"] == "climate-seattle"
     assert set(decision) >= {"run_id", "version", "promoted", "verdict", "metrics", "seconds"}
     assert len(decision["metrics"]["mae_by_lead"]) == 7
@@ -25,7 +43,7 @@ def test_retrain_prints_what_the_flow_decided(retrained):
 
 
 def test_a_promoted_version_beats_two_rivals_by_more_than_luck_and_loses_to_none(retrained):
-    decision = retrained.said.json()
+    decision = retrained.decision
     metrics, verdict = decision["metrics"], decision["verdict"]
     assert decision["promoted"] == all(check["passed"] for check in verdict["checks"])
     if decision["promoted"]:
@@ -40,7 +58,7 @@ def test_a_promoted_version_beats_two_rivals_by_more_than_luck_and_loses_to_none
 
 
 def test_the_decision_is_left_with_its_evidence_where_the_page_reads_it(retrained):
-    said = retrained.said.json()
+    said = retrained.decision
 
     kept = read_decisions(retrained.run.home, "climate-seattle")[-1]
 
@@ -71,7 +89,7 @@ def test_the_registry_shows_versions_aliases_and_the_verdict(retrained):
 
 
 def test_models_show_says_what_a_person_reads(retrained):
-    said = retrained.run("models", "show", "climate-seattle/1")
+    said = retrained.run.inside("models", "show", "climate-seattle/1")
     assert said.code == 0
     assert "Checks of the gate" in said.out
 
@@ -83,12 +101,12 @@ def test_promote_runs_the_gate_again_and_a_champion_passes_it(retrained):
 
 
 def test_promote_has_no_force_flag(retrained):
-    said = retrained.run("models", "promote", "climate-seattle/1", "--force")
+    said = retrained.run.inside("models", "promote", "climate-seattle/1", "--force")
     assert said.code == 2
 
 
 def test_promote_refuses_a_version_that_does_not_exist(retrained):
-    said = retrained.run("models", "promote", "climate-seattle/99", "--json")
+    said = retrained.run.inside("models", "promote", "climate-seattle/99", "--json")
     assert said.code == 1
     assert json.loads(said.out)["error"]["code"] == "VERSION_UNKNOWN"
     assert "Traceback" not in said.err
@@ -120,14 +138,14 @@ def test_explain_says_what_the_gates_did_and_what_the_forecast_was_made_from(ret
 
 
 def test_explain_refuses_a_day_without_a_whole_history_and_a_day_that_is_none(retrained):
-    said = retrained.run("explain", "climate-seattle/1", "--date", "2012-01-05", "--json")
+    said = retrained.run.inside("explain", "climate-seattle/1", "--date", "2012-01-05", "--json")
     assert said.code == 1
     assert said.json()["error"]["code"] == "WINDOW_INVALID"
-    assert retrained.run("explain", "seattle", "--date", "2012-13-05").code == 2
+    assert retrained.run.inside("explain", "seattle", "--date", "2012-13-05").code == 2
 
 
 def test_a_champions_explanation_is_logged_with_its_run(retrained):
-    decision = retrained.said.json()
+    decision = retrained.decision
     logged = list((retrained.run.home / "mlflow").rglob(f"{decision['run_id']}/**/explanation.*"))
     assert {path.name for path in logged} == (
         {"explanation.json", "explanation.png"} if decision["promoted"] else set()
@@ -169,37 +187,61 @@ print(model.predict(feeds)["quantiles"].shape)
     assert done.stdout.strip().endswith("(3, 7, 9)"), done.stderr
 
 
-def test_a_csv_of_fewer_rows_than_a_window_is_too_short(gatecast, tmp_path, shared_prefect):
+@pytest.fixture(scope="module")
+def refused(tmp_path_factory, shared_prefect):
+    """What is said of a CSV that is too short and of one without the columns; their homes."""
+    folder = tmp_path_factory.mktemp("refused")
     rows = "\n".join(
         f"2020-01-{day:02},{10 + day % 7},{60 + day % 11},{3 + day % 5},{1010 + day % 6}"
         for day in range(1, 31)
     )
-    short = tmp_path / "short.csv"
-    short.write_text(f"date,meantemp,humidity,wind_speed,meanpressure\n{rows}\n")
-    said = gatecast("retrain", "delhi", "--csv", short, "--json", **shared_prefect)
-    error = said.json()["error"]
-    assert said.code == 1
+    written = {
+        "short": f"date,meantemp,humidity,wind_speed,meanpressure\n{rows}\n",
+        "wrong": "date,temp\n2020-01-01,5\n",
+    }
+    runs = []
+    for name, content in written.items():
+        (folder / f"{name}.csv").write_text(content)
+        runs.append([str(folder / name), str(folder / f"{name}.csv")])
+    done = subprocess.run(
+        [sys.executable, "-c", REFUSED, json.dumps(runs)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=200,
+        cwd=folder,
+        env={**unmeasured(), **shared_prefect, "PREFECT_HOME": str(folder / "prefect")},
+    )
+    assert done.returncode == 0, done.stderr
+    said = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    return {
+        name: (code["code"], error["error"], folder / name)
+        for name, error, code in zip(written, said[::2], said[1::2], strict=True)
+    }
+
+
+def test_a_csv_of_fewer_rows_than_a_window_is_too_short(refused):
+    code, error, _ = refused["short"]
+    assert code == 1
     assert error["code"] == "SERIES_TOO_SHORT"
     assert (error["expected"], error["found"]) == ("at least 67 steps", "30")
 
 
-def test_refused_data_names_the_report_and_leaves_no_champion(gatecast, tmp_path, shared_prefect):
-    wrong = tmp_path / "wrong.csv"
-    wrong.write_text("date,temp\n2020-01-01,5\n")
-    said = gatecast("retrain", "delhi", "--csv", wrong, "--json", **shared_prefect)
-    assert said.code == 1
-    assert said.json()["error"]["code"] == "SOURCE_FORMAT"
-    assert not (gatecast.home / "published").exists()
-    assert not (gatecast.home / "stations").exists()
+def test_refused_data_names_the_report_and_leaves_no_champion(refused):
+    code, error, home = refused["wrong"]
+    assert code == 1
+    assert error["code"] == "SOURCE_FORMAT"
+    assert not (home / "published").exists()
+    assert not (home / "stations").exists()
 
 
 def test_a_wrong_call_ends_with_two(gatecast):
-    assert gatecast("retrain", "seattle", "--preset", "perfect").code == 2
+    assert gatecast.inside("retrain", "seattle", "--preset", "perfect").code == 2
     assert gatecast("no-such-verb").code == 2
 
 
 def test_an_unknown_dataset_names_the_known_ones(gatecast):
-    said = gatecast("retrain", "atlantis", "--json")
+    said = gatecast.inside("retrain", "atlantis", "--json")
     assert said.code == 1
     assert said.json()["error"]["code"] == "DATASET_UNKNOWN"
     assert "delhi, seattle" in said.err

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from forecasting.stores.intervals import once
 from pipelines.catalogue import find_parts
+from pipelines.operations import ticks
 from pipelines.operations.ticks import (
     ScheduleInvalid,
     latest_tick,
@@ -33,6 +34,14 @@ def seattle():
     return find_parts("seattle")
 
 
+def test_the_list_of_all_time_zones_is_read_once_for_a_schedule(monkeypatch):
+    read = []
+    monkeypatch.setattr(ticks, "schedule_of", lambda *names: read.append(names))
+    for hour in (13, 14):
+        latest_tick("11 5 * * *", WEST, at(f"2026-06-10T{hour}:00:00"))
+    assert read == [("11 5 * * *", WEST)]
+
+
 def test_an_interval_begins_with_the_last_tick_on_the_schedules_own_clock():
     before, after = at("2026-06-10T12:59:59"), at("2026-06-10T13:00:00")
     assert local(latest_tick(DAILY, WEST, before)) == "2026-06-09T06:00:00-07:00"
@@ -43,10 +52,10 @@ def test_an_interval_begins_with_the_last_tick_on_the_schedules_own_clock():
 def test_daylight_saving_moves_the_moment_and_leaves_one_interval_a_day():
     for first in ("2026-03-06T20:00:00", "2026-10-30T20:00:00"):
         moments = [at(first) + timedelta(hours=3 * step) for step in range(32)]
-        ticks = {latest_tick(DAILY, WEST, moment) for moment in moments}
-        days = {local(tick)[:10] for tick in ticks}
-        assert len(ticks) == len(days)
-        assert {local(tick)[11:16] for tick in ticks} == {"06:00"}
+        told = {latest_tick(DAILY, WEST, moment) for moment in moments}
+        days = {local(tick)[:10] for tick in told}
+        assert len(told) == len(days)
+        assert {local(tick)[11:16] for tick in told} == {"06:00"}
 
 
 @pytest.mark.parametrize("cron", ["30 1 * * *", "30 2 * * *"])

@@ -1,6 +1,5 @@
 """Steps of many stations, here or by Dask's workers: the same is told, and refusals travel."""
 
-import os
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -21,6 +20,7 @@ from pipelines.survey.scatter import REFUSED, here, scattering, settled
 from pipelines.survey.stations import land_station
 from tests.pipelines.survey import steps
 from tests.postgres import free_port
+from tests.system.conftest import unmeasured
 from tests.system.grown.parts import ROOT, write_certificates
 
 
@@ -50,7 +50,7 @@ def elsewhere(tmp_path_factory):
     running = [
         subprocess.Popen(
             [sys.executable, "-m", "dask", *command, *words], cwd=ROOT,
-            env=os.environ | {"PYTHONPATH": str(ROOT)}, stderr=subprocess.DEVNULL,
+            env=unmeasured() | {"PYTHONPATH": str(ROOT)}, stderr=subprocess.DEVNULL,
         )
         for command in (scheduler, worker)
     ]  # fmt: skip
@@ -75,6 +75,7 @@ def test_a_refusal_is_told_under_its_station(opened):
 
 
 @pytest.mark.system
+@pytest.mark.usefixtures("unmeasured_children")
 def test_two_workers_of_dask_tell_what_this_process_tells(opened):
     survey, names = opened
 

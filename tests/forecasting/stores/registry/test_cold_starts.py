@@ -20,6 +20,8 @@ children = [forked(lambda name=str(each): write(settings, name)) for each in ran
 print(json.dumps([os.waitpid(child, 0)[1] for child in children]))
 """
 
+pytestmark = pytest.mark.usefixtures("unmeasured_children")
+
 SCRIPT = Path(__file__).with_name("cold_starts.py")
 PROCESSES = 4
 
