@@ -67,9 +67,14 @@ def tell_decision(root: Path, decision: Decided, run_id: str) -> None:
 
     Where the server does not take it in time, it stays owed, and is told once more later.
     """
-    said = {"version": decision.version, "sentence": decision.verdict.sentence}
-    if not tell(decision.outcome, decision.model, said) or was_sent():
+    sentence = decision.verdict.sentence
+    if has_told(decision.outcome, decision.model, decision.version, sentence):
         notice_path(root, decision.model, run_id).unlink(missing_ok=True)
+
+
+def has_told(outcome: str, model: str, version: int | None, sentence: str) -> bool:
+    """Tell a decision; says whether that is done, as far as anybody hears of it."""
+    return not tell(outcome, model, {"version": version, "sentence": sentence}) or was_sent()
 
 
 def was_sent() -> bool:

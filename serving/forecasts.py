@@ -56,9 +56,9 @@ class Prepared:
 
     @property
     def quick(self) -> bool:
-        """Whether the graphs that it asks are quick ones."""
-        asked = (each.forecaster for each in self.questions)
-        return all(each is None or each.pace.quick for each in asked)
+        """Whether what it asks is over at once: one quick graph, and not one for each target."""
+        asked = [each.forecaster for each in self.questions if each.forecaster is not None]
+        return len(asked) <= 1 and all(each.pace.quick for each in asked)
 
 
 #: What the graph said: (horizon, levels), or why it said nothing fit to be sent.

@@ -10,7 +10,7 @@ from forecasting.stores.decisions import DecisionEntry, read_decisions
 from forecasting.stores.intentions import intended
 from forecasting.stores.liveness import Process, is_gone
 from pipelines.outcomes import PROMOTED, PROPOSED, REFUSED
-from pipelines.telling import tell, was_sent
+from pipelines.telling import has_told
 
 
 def tell_owed(root: Path, *, dry_run: bool = False) -> list[str]:
@@ -29,7 +29,9 @@ def tell_owed(root: Path, *, dry_run: bool = False) -> list[str]:
         entry = _decision_of(root, model, run_id)
         if entry is not None:
             told.append(f"{model}: {entry.sentence}")
-        if not dry_run and (entry is None or _told(entry)):
+        if dry_run:
+            continue
+        if entry is None or has_told(str(entry.outcome), model, entry.version, entry.sentence):
             path.unlink(missing_ok=True)
     return told
 
@@ -47,9 +49,3 @@ def _decision_of(root: Path, model: str, run_id: str) -> DecisionEntry | None:
     words = (PROMOTED, PROPOSED, REFUSED)
     found = (each for each in read_decisions(root, model) if each.run_id == run_id)
     return next((each for each in found if each.outcome in words), None)
-
-
-def _told(entry: DecisionEntry) -> bool:
-    """Tell a decision; says whether that is done, as far as anybody hears of it."""
-    said = {"version": entry.version, "sentence": entry.sentence}
-    return not tell(str(entry.outcome), entry.model, said) or was_sent()

@@ -2,16 +2,18 @@
 
 import asyncio
 import threading
+from functools import partial
 from itertools import chain, pairwise
 from unittest.mock import Mock
 
 import pytest
 
 from serving.desk import Bench, Desk, WorkTimeout
+from serving.forecasts import Prepared, Question
 from serving.gathering import Gathering, InTurn
 from serving.posting import Posts
 from serving.settings import ServingSettings
-from serving.trying import MOST_TOGETHER
+from serving.trying import MOST_TOGETHER, Pace
 
 
 class Work:
@@ -217,3 +219,14 @@ def test_in_turn_a_failure_is_raised_to_those_that_were_answered_together_and_to
 
     assert [type(each) for each in outcomes[:2]] == [ZeroDivisionError] * 2
     assert outcomes[2:] == [5, 2]
+
+
+def test_a_wish_for_several_targets_is_not_quick_though_each_of_its_graphs_is():
+    quick = Mock(pace=Pace(together=1, quick=True))
+    one, other = (Question(target=name, forecaster=quick) for name in ("rain", "wind"))
+    usual = Question(target="sun")
+    asked = partial(Prepared, wish=Mock(), record=Mock(), posted=None, now=0.0)
+
+    assert asked(questions=(one,)).quick
+    assert asked(questions=(one, usual)).quick
+    assert not asked(questions=(one, other)).quick
