@@ -43,6 +43,7 @@ class Desk:
     def __init__(self, places: int, what: str = "requests") -> None:
         self._places = places
         self._what = what
+        self._coming = 0
         self.busy = 0
         self.refused = 0
 
@@ -69,6 +70,23 @@ class Desk:
     def leave(self) -> None:
         """Give the place back."""
         self.busy -= 1
+
+    def lets_come(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """Return whether there is a place for one more who is going to enter in this turn.
+
+        Whoever is let in at the door enters at the end of the turn: without counting them, all
+        that come in one turn find the same free place, and all but one are refused behind the
+        door, for ten times the work.
+        """
+        if self.busy + self._coming >= self._places:
+            return False
+        if not self._coming:
+            loop.call_soon(self._see_who_entered)
+        self._coming += 1
+        return True
+
+    def _see_who_entered(self) -> None:
+        self._coming = 0
 
     @contextmanager
     def taken(self) -> Iterator[None]:

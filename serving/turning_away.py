@@ -65,12 +65,12 @@ class AdmittingProtocol(TimedProtocol):
             self.flow.resume_reading()
 
     def _may_come_in(self, desk: Desk) -> bool:
-        if not desk.full:
-            return True
         if self.parser.get_method() != b"POST" or not self.url.startswith(FORECASTS):
             return True
         # What waits behind an answer that is still to come must not overtake it.
-        return self.cycle is not None and not self.cycle.response_complete
+        if self.cycle is not None and not self.cycle.response_complete:
+            return True
+        return desk.lets_come(self.loop)
 
     def _answer(self, desk: Desk) -> bytes:
         error, identifier = desk.refuse(), self.ids.new()

@@ -28,6 +28,20 @@ def test_a_place_is_given_back_however_the_work_ends():
     assert desk.busy == 0
 
 
+def test_who_is_let_in_at_the_door_counts_until_the_turn_ends():
+    desk = Desk(3)
+
+    async def come():
+        loop = asyncio.get_running_loop()
+        with desk.taken():
+            first = [desk.lets_come(loop) for _ in range(3)]
+            await asyncio.sleep(0)
+            # Nobody has entered: the places are free again.
+            return first, [desk.lets_come(loop) for _ in range(3)]
+
+    assert asyncio.run(come()) == ([True, True, False], [True, True, False])
+
+
 def test_the_bench_works_off_the_event_loop():
     bench = Bench(1, 10)
 

@@ -4,6 +4,7 @@ import http.client
 import json
 import socket
 import threading
+import time
 from contextlib import ExitStack, closing
 
 import pytest
@@ -13,11 +14,14 @@ from serving.desk import Desk
 from serving.turning_away import AdmittingProtocol
 
 PLACES = 2
+HELD = 0.5
 FORECAST = b"POST /v1/forecast HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\n"
 
 
 async def app(scope, _receive, send):
-    """Answer with the path."""
+    """Answer with the path; to `/hold` after a moment in which nobody else is heard."""
+    if scope["path"] == "/hold":
+        time.sleep(HELD)
     body = scope["path"].encode()
     headers = [(b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -103,6 +107,25 @@ def test_a_forecast_that_is_asked_for_by_get_comes_in(connection):
 
 def test_when_a_place_is_free_a_forecast_comes_in(connection):
     assert post(connection)[:2] == (200, b"/v1/forecast")
+
+
+def test_of_many_that_come_in_one_turn_only_as_many_come_in_as_have_a_place(served):
+    with ExitStack() as crowd:
+        connections = [
+            crowd.enter_context(socket.create_connection(served[0], timeout=20)) for _ in range(21)
+        ]
+        for each in connections:
+            each.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            each.recv(65536)
+        holder, *posting = connections
+        holder.sendall(b"GET /hold HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        # The server hears of them all when it comes back.
+        time.sleep(HELD / 2)
+        for each in posting:
+            each.sendall(FORECAST + b"body")
+        statuses = [each.recv(65536)[9:12] for each in posting]
+
+    assert (statuses.count(b"200"), statuses.count(b"503")) == (PLACES, 20 - PLACES)
 
 
 @pytest.mark.usefixtures("_full")
