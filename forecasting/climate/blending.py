@@ -17,7 +17,7 @@ from forecasting.climate.model import (
     ForecasterSpec,
     last_known,
 )
-from forecasting.climate.side_by_side import at, quantiles_of, regressions_of
+from forecasting.climate.side_by_side import at, regressions_of, said_by
 from forecasting.errors import ModelInvalid
 
 #: What is blended, in the order of the weights: the members of each view, then the rivals.
@@ -107,12 +107,14 @@ class Blend(nn.Module):
 
     def forward(self, history: Tensor, origin: Tensor) -> Tensor:
         """Return quantiles in the target's unit: (batch, horizon, levels)."""
-        columns, spread = self.parts(history, origin)
-        near = (columns * cast("Tensor", self.near)).sum(dim=-1)
-        far = (columns * cast("Tensor", self.far)).sum(dim=-1)
-        strange = self.mean_anomaly(history, origin) / cast("Tensor", self.reach)
-        trust = torch.exp(-0.5 * strange**2).unsqueeze(1)
-        centre = trust * near + (1 - trust) * far
+        columns, spread = self._columns(history, origin)
+        near, far = (
+            cast("Tensor", each).T.unsqueeze(1) for each in (self.near, self.far)
+        )  # (columns, 1, horizon)
+        strange = self._strange(history, origin)
+        # As `BlendWeights.trust`, in as few operations as there may be.
+        trust = torch.exp(strange * strange * (-0.5 / cast("Tensor", self.reach) ** 2))
+        centre = (columns * (far + trust * (near - far))).sum(dim=0)
         moved = spread + cast("Tensor", self.offsets)
         return centre.unsqueeze(-1) + outward(moved, self.spec.levels)
 
@@ -123,26 +125,39 @@ class Blend(nn.Module):
             The columns (batch, horizon, columns) in the order of `COLUMNS`, and the members'
             quantiles less their medians (batch, horizon, levels).
         """
+        columns, spread = self._columns(history, origin)
+        return columns.movedim(0, -1), spread
+
+    def _columns(self, history: Tensor, origin: Tensor) -> tuple[Tensor, Tensor]:
+        """Return as `parts`, the columns first: a graph need not turn them to add them up."""
         members = self._each()
         regressions = [*(member.linear for member in members), *self._regressions()]
         starts = regressions_of(regressions, history, origin)
-        said = quantiles_of(members, starts[: len(members)], history, origin)
-        middle = self.spec.levels.index(0.5)
-        medians = said[..., middle]
-        spread = (said - medians.unsqueeze(-1)).mean(dim=0)
-        views = [at(medians, self._places(view)).mean(dim=0) for view in ("level", "departure")]
-        rivals = [each.unsqueeze(0) for each in (*views, *self._simple(history, origin))]
-        columns = torch.cat([*rivals, starts[len(members) :]])
-        return columns.movedim(0, -1), spread
+        medians, around = said_by(members, starts[: len(members)], history, origin)
+        views = [
+            at(medians, self._places(view)).mean(dim=0, keepdim=True)
+            for view in ("level", "departure")
+        ]
+        rivals = self._simple(history, origin)
+        columns = torch.cat([*views, *rivals, starts[len(members) :]])
+        return columns, around.mean(dim=0)
 
     def mean_anomaly(self, history: Tensor, origin: Tensor) -> Tensor:
         """Return the target's mean distance from the usual over each history: (batch,)."""
-        target = history[:, :, self.spec.target]
-        anomaly = target - self._course(origin)[:, : self.spec.window.history]
+        return self._strange(history, origin).flatten()
+
+    def _strange(self, history: Tensor, origin: Tensor) -> Tensor:
+        """Return the mean anomaly as (1, batch, 1)."""
+        target = self._target(history)
+        anomaly = target - self._course(origin)[..., : self.spec.window.history]
         # The usual is known always.
         known = known_in(target)
-        count = known.to(anomaly.dtype).sum(dim=1).clamp(min=1)
-        return torch.where(known, anomaly, 0.0).sum(dim=1) / count
+        count = known.to(anomaly.dtype).sum(dim=-1, keepdim=True).clamp(min=1)
+        return torch.where(known, anomaly, 0.0).sum(dim=-1, keepdim=True) / count
+
+    def _target(self, history: Tensor) -> Tensor:
+        """Return the target's history: (1, batch, history), as a column of the blend lies."""
+        return history.unsqueeze(0)[..., self.spec.target]
 
     def _each(self) -> list[ClimateForecaster]:
         return [cast("ClimateForecaster", member) for member in self.members]
@@ -153,22 +168,22 @@ class Blend(nn.Module):
         return [place for place, own in enumerate(views) if own == view or view not in views]
 
     def _course(self, origin: Tensor) -> Tensor:
-        """Return the usual course: (batch, history + horizon)."""
+        """Return the usual course: (1, batch, history + horizon)."""
         usual = cast("Tensor", self.usual)
         waves = calendar.around(origin, self.get_buffer("labels"), self.spec.step_seconds)
-        return usual[0] + (waves * usual[1:]).sum(dim=-1)
+        return usual[0] + (waves * usual[None, None, None, 1:]).sum(dim=-1)
 
     def _regressions(self) -> list[LinearForecaster]:
         """The regressions among the rivals, in the order of `COLUMNS`."""
         return [self.linear, self.shifted, self.recentred]
 
     def _simple(self, history: Tensor, origin: Tensor) -> list[Tensor]:
-        """Return the rivals before the regressions in `COLUMNS`: (batch, horizon) each."""
+        """Return the rivals before the regressions in `COLUMNS`: (1, batch, horizon) each."""
         window, course = self.spec.window, self._course(origin)
-        usual, ahead = course[:, : window.history], course[:, window.history :]
-        last, usual_then = last_known(history[:, :, self.spec.target], usual, window.history)
+        usual, ahead = course[..., : window.history], course[..., window.history :]
+        last, usual_then = last_known(self._target(history), usual, window.history)
         damped = ahead + (last - usual_then) * cast("Tensor", self.damping)
-        return [last.expand(-1, window.horizon), ahead, damped]
+        return [last.expand(-1, -1, window.horizon), ahead, damped]
 
 
 def outward(moved: Tensor, levels: Sequence[float]) -> Tensor:

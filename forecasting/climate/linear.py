@@ -53,10 +53,17 @@ class LinearForecaster(nn.Module):
         where the forecast is recentred.
         """
         spec, usual = self.spec, cast("Tensor", self.usual)
-        waves = self.waves(origin)
+        steps, waves = spec.window.history, self.waves(origin)
         course = usual[0] + waves @ usual[1:]
-        season = waves[:, spec.window.history - 1]
-        return regressors_after(spec, history, season, course, float(spec.recentred))
+        season = waves[:, steps - 1]
+        known = known_in(history)
+        anomaly = torch.where(known, history - course[:, :steps], 0.0)
+        whole = _mean(anomaly, known.to(history.dtype))  # (batch, 1, variables)
+        lost = whole * float(spec.recentred)
+        anomaly = torch.where(known, anomaly - lost, 0.0)
+        anchor = course[:, steps:, spec.target] + lost[..., spec.target]
+        columns = _columns(spec, anomaly, known, whole - lost)
+        return torch.cat([columns, season, columns[:, :1] * season[:, :2]], dim=-1), anchor
 
     def waves(self, origin: Tensor) -> Tensor:
         """Return the calendar of history and horizon: (batch, history + horizon, waves)."""
@@ -155,59 +162,26 @@ def known_in(numbers: Tensor) -> Tensor:
     return (numbers - numbers) == 0
 
 
-def regressors_after(
-    spec: LinearSpec, history: Tensor, season: Tensor, course: Tensor, recentred: Tensor | float
-) -> tuple[Tensor, Tensor]:
-    """Return the regressors (..., width) of a usual course that is known, and the anchor.
-
-    Args:
-        spec: what is read.
-        history: (batch, history, variables), NaN for gaps.
-        season: (..., waves), the calendar at the last step of the history.
-        course: (..., history + horizon, variables); several courses may have one history.
-        recentred: how much of its own mean the anomaly loses, all (1) or nothing (0): a number,
-            or as many dimensions as `season`.
-
-    The anchor, (..., horizon), is what the regression is added to.
-    """
-    steps, target = spec.window.history, spec.target
-    known = known_in(history)
-    mask = known.to(history.dtype)
-    anomaly = torch.where(known, history - course[..., :steps, :], 0.0)
-    whole = _mean(anomaly, mask)  # (..., 1, variables)
-    lost = whole * (recentred.unsqueeze(-1) if isinstance(recentred, Tensor) else recentred)
-    anomaly = torch.where(known, anomaly - lost, 0.0)
-    anchor = course[..., steps:, target] + lost[..., target]
-    columns = _columns(spec, anomaly, known, whole - lost)
-    return torch.cat([columns, season, columns[..., :1] * season[..., :2]], dim=-1), anchor
-
-
 def _columns(spec: LinearSpec, anomaly: Tensor, known: Tensor, rest: Tensor) -> Tensor:
-    """Return the regressors but the season, (..., columns), in the order of `places`.
+    """Return the regressors but the season, (batch, columns), in the order of `places`.
 
-    A gap is taken for the mean of the days around it that are known; `rest` is (..., 1,
+    A gap is taken for the mean of the days around it that are known; `rest` is (batch, 1,
     variables), what stands for that where none of them is.
     """
-    lately = known[..., -OTHER_MEAN:, :].to(anomaly.dtype)
-    near = _mean(anomaly[..., -OTHER_MEAN:, :], lately)
-    recent = torch.where(lately.sum(dim=-2, keepdim=True) > 0, near, rest)
+    lately = known[:, -OTHER_MEAN:].to(anomaly.dtype)
+    near = _mean(anomaly[:, -OTHER_MEAN:], lately)
+    recent = torch.where(lately.sum(dim=1, keepdim=True) > 0, near, rest)
     filled = torch.where(known, anomaly, recent)
-    # Summed before the target is chosen: sums along the last axis depend on the rows beside.
-    days, steps = min(TARGET_MEAN, spec.window.history), spec.window.history
-    short = filled[..., -days:, :].sum(dim=-2)[..., spec.target : spec.target + 1] / days
-    # One look-up: a slice a regressor is a node a regressor in the served graph, and twelve
-    # members spent more time on those than in their cells.
-    # Of known sizes: the graph would look a shape up each time.
-    several = [int(filled.shape[0])] if filled.dim() > 3 else []
-    both = torch.cat([filled, recent, rest], dim=-2)
-    flat = both.reshape(*several, -1, (steps + 2) * spec.variables)
-    return torch.cat([flat, short], dim=-1)[..., spec.places]
+    days = min(TARGET_MEAN, spec.window.history)
+    short = filled[:, -days:].sum(dim=1)[:, spec.target : spec.target + 1] / days
+    flat = torch.cat([filled, recent, rest], dim=1).flatten(1)
+    return torch.cat([flat, short], dim=-1)[:, spec.places]
 
 
 def _mean(numbers: Tensor, mask: Tensor) -> Tensor:
-    """Average what is known, along the steps: (..., steps, variables) to (..., 1, variables)."""
-    count = mask.sum(dim=-2, keepdim=True).clamp(min=1)
-    return numbers.sum(dim=-2, keepdim=True) / count
+    """Average what is known of (batch, steps, variables) along the steps: (batch, 1, variables)."""
+    count = mask.sum(dim=1, keepdim=True).clamp(min=1)
+    return numbers.sum(dim=1, keepdim=True) / count
 
 
 def _batches(windows: Windows) -> Iterator[tuple[Tensor, Tensor]]:

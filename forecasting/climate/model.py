@@ -244,21 +244,21 @@ def differences_of(departures: Tensor, known: Tensor) -> Tensor:
 
 
 def last_known(target: Tensor, usual: Tensor, steps: int) -> tuple[Tensor, Tensor]:
-    """Return the target's last observed value and the usual one on that day: (batch, 1) each.
+    """Return the target's last observed value and the usual one on that day: (..., 1) each.
 
     Without any observation both are what is usual at the origin.
 
     Args:
-        target: (batch, history), NaN for gaps.
-        usual: (batch, history), what is usual on those days.
+        target: (..., history), NaN for gaps.
+        usual: (..., history), what is usual on those days.
         steps: of the history; a number, since the graph would look up a shape's each time.
     """
-    places = torch.arange(1, steps + 1, device=target.device)
-    # 0 where nothing is known
-    place = (known_in(target) * places).max(dim=1, keepdim=True).values
-    index = torch.where(place > 0, place - 1, steps - 1)
-    usual_then = usual.gather(1, index)
-    return torch.where(place > 0, target.gather(1, index), usual_then), usual_then
+    known = known_in(target)
+    places = torch.arange(1, steps + 1, device=target.device, dtype=target.dtype)
+    # Where nothing is known, the last step stands out.
+    nowhere = torch.tensor([0.0] * (steps - 1) + [0.5]).to(places)
+    index = torch.where(known, places, nowhere).argmax(dim=-1, keepdim=True)
+    return torch.where(known, target, usual).gather(-1, index), usual.gather(-1, index)
 
 
 def pinball(target: Tensor, quantiles: Tensor, levels: Tensor) -> Tensor:

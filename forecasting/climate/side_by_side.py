@@ -12,13 +12,19 @@ from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from typing import TypeVar, cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from forecasting.climate.linear import LinearForecaster, known_in, regressors_after
+from forecasting.climate.linear import LinearForecaster, known_in
 from forecasting.climate.model import ClimateForecaster
-from forecasting.climate.regressors import LinearSpec
+from forecasting.climate.outward import Outward
+from forecasting.climate.regressors import OTHER_MEAN, TARGET_MEAN, LinearSpec
+
+#: What a regression reads of a variable behind its steps: the recent mean, the whole history's,
+#: and what it has lost.
+EXTRA = 3
 
 Model = TypeVar("Model", ClimateForecaster, LinearForecaster)
 
@@ -37,16 +43,20 @@ def regressions_of(models: Sequence[LinearForecaster], history: Tensor, origin: 
     return _in_order(groups, said)
 
 
-def quantiles_of(
+def said_by(
     members: Sequence[ClimateForecaster], starts: Tensor, history: Tensor, origin: Tensor
-) -> Tensor:
-    """Return what each member says: (members, batch, horizon, levels).
+) -> tuple[Tensor, Tensor]:
+    """Return what each member says, as a blend takes it.
 
     Args:
         members: of one shape or of several.
         starts: (members, batch, horizon), what the members' own regressions say.
         history: (batch, history, variables), NaN for gaps.
         origin: (batch,) int64 seconds of the last history step.
+
+    Returns:
+        The medians (members, batch, horizon), and the quantiles less them (members, batch,
+        horizon, levels), both in the target's unit.
     """
     # Both views read the same and differ by a mean: they are asked together.
     groups = alike([replace(member.spec, view="level") for member in members])
@@ -54,7 +64,8 @@ def quantiles_of(
         _forecast([members[place] for place in places], at(starts, places), history, origin)
         for places in groups
     ]
-    return _in_order(groups, said)
+    medians, around = zip(*said, strict=True)
+    return _in_order(groups, medians), _in_order(groups, around)
 
 
 def alike(specs: Sequence[Hashable]) -> list[list[int]]:
@@ -96,18 +107,81 @@ def _for_each(count: int, numbers: Tensor) -> Tensor:
 
 
 def _regress(models: Sequence[LinearForecaster], history: Tensor, origin: Tensor) -> Tensor:
-    """Return (models, batch, horizon): all models go through one regression's steps."""
-    count, first = len(models), models[0]
-    spec = replace(first.spec, recentred=False)
-    usual, waves = _stacked(models, "usual"), first.waves(origin)
-    course = usual[:, None, :1] + waves @ usual[:, None, 1:]  # (models, batch, steps, variables)
-    season = _for_each(count, waves[:, spec.window.history - 1])
-    recentred = torch.tensor(
-        [float(model.spec.recentred) for model in models], device=history.device
+    """Return (models, batch, horizon): all models go through one regression's steps.
+
+    What `LinearForecaster` says, in two thirds of the operations: sums are products with a few
+    ones, and instead of looking regressors up and moving them, `_folded` weights everything that
+    they are looked up in, with zeros for the rest. The steps are last, as in `_features`.
+    """
+    count, spec = len(models), models[0].spec
+    steps, target = spec.window.history, spec.target
+    waves = models[0].waves(origin).transpose(1, 2)  # (batch, waves, labels)
+    usual = _stacked(models, "usual").transpose(1, 2).unsqueeze(1)
+    course = usual[..., :1] + usual[..., 1:] @ waves  # (models, batch, variables, labels)
+    before, ahead = course.split([steps, spec.window.horizon], dim=-1)
+    known, history = known_in(history).transpose(1, 2), history.transpose(1, 2)
+    anomaly = torch.where(known, history - before, 0.0)
+    whole, near, some = _means(anomaly, known, steps)
+    recent = torch.where(some, near, whole)
+    recentred = torch.tensor([float(model.spec.recentred) for model in models])
+    lost = whole * recentred.to(whole)[:, None, None, None]
+    filled = torch.where(known, anomaly, recent)
+    flat = torch.cat([filled, recent, whole, lost], dim=-1)
+    flat = flat.reshape(count, -1, spec.variables * (steps + EXTRA))
+    season, own = waves[..., steps - 1], target * (steps + EXTRA)
+    ends = [own + steps - 1] * 2 + [own + steps + 2] * 2
+    read = torch.cat(
+        [flat, _for_each(count, season), flat[..., ends] * season[..., [0, 1, 0, 1]]], dim=-1
     )
-    each, anchor = regressors_after(spec, history, season, course, recentred[:, None, None])
-    weights = torch.stack([_widened(model, spec) for model in models])
-    return anchor + _times(each, weights) + _stacked(models, "intercept").unsqueeze(1)
+    weights = torch.stack([_folded(model) for model in models]).to(flat)
+    intercept = _stacked(models, "intercept").unsqueeze(1)
+    said: Tensor = ahead[..., target, :] + _times(read, weights) + intercept
+    return said
+
+
+def _means(anomaly: Tensor, known: Tensor, steps: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Average the known anomalies of all steps and of the last ones.
+
+    Args:
+        anomaly: (models, batch, variables, steps), 0 at a gap.
+        known: (batch, variables, steps).
+        steps: of the history.
+
+    Returns:
+        Both means, (models, batch, variables, 1), and whether any of the last is known.
+    """
+    lately = torch.ones(steps, 2)
+    lately[:-OTHER_MEAN, 1] = 0
+    # A constant: the graph would make it each time.
+    lately = torch.from_numpy(lately.numpy()).to(anomaly)
+    counts = known.to(anomaly.dtype) @ lately
+    whole, near = ((anomaly @ lately) / counts.clamp(min=1)).split(1, dim=-1)
+    return whole, near, counts[..., 1:] > 0
+
+
+def _folded(model: LinearForecaster) -> Tensor:
+    """Return the weights of all that `_regress` reads: (numbers, horizon).
+
+    A regressor is a number of the history, or a mean, less what its variable has lost; a short
+    mean is a share of each of its steps.
+    """
+    spec = replace(model.spec, recentred=False)
+    steps, count, target = spec.window.history, spec.variables, spec.target
+    weights = _widened(model, spec).cpu().numpy()
+    table = np.zeros((count, steps + EXTRA, spec.window.horizon), np.float32)
+    for place, weight in zip(spec.places, weights, strict=False):
+        step, variable = divmod(place, count)
+        if step < steps + 2:
+            table[variable, step] += weight
+        else:
+            variable, days = target, min(TARGET_MEAN, steps)
+            table[variable, steps - days : steps] += weight / days
+        table[variable, steps + 2] -= weight
+    # What the forecast is added to has lost nothing.
+    table[target, steps + 2] += 1
+    season, moving = weights[len(spec.places) : -2], weights[-2:]
+    flat = table.reshape(-1, spec.window.horizon)
+    return torch.from_numpy(np.concatenate([flat, season, moving, -moving]))
 
 
 def _widened(model: LinearForecaster, spec: LinearSpec) -> Tensor:
@@ -121,12 +195,12 @@ def _widened(model: LinearForecaster, spec: LinearSpec) -> Tensor:
 
 def _forecast(
     members: Sequence[ClimateForecaster], start: Tensor, history: Tensor, origin: Tensor
-) -> Tensor:
-    """Return (members, batch, horizon, levels); only the cells are asked one after the other."""
+) -> tuple[Tensor, Tensor]:
+    """Return as `said_by`; only the cells are asked one after the other."""
     spec, count = members[0].spec, len(members)
     steps = spec.window.history
     waves = members[0].waves(origin).transpose(1, 2)  # (batch, waves, labels)
-    features = _features(members, history.transpose(1, 2), waves)
+    features = _features(members, history, waves)
     # Cells read step by step: what they read is laid out so once, and not once a member.
     rows = features.permute(0, 3, 1, 2).reshape(count * steps, -1, spec.features)
     before = members[0].core.start(history.shape[0])
@@ -135,16 +209,18 @@ def _forecast(
     ahead = _for_each(count, waves[:, :, steps:].transpose(1, 2).flatten(1))
     seen = torch.cat([_joined(last), ahead, features[:, :, : spec.variables, -1]], dim=-1)
     hidden = functional.silu(_linear([member.hidden for member in members], seen))
-    raw = _linear([member.out for member in members], hidden)
-    spread = _stacked(members, "spread")[:, None, :, None]
-    return start.unsqueeze(-1) + members[0].ascending(raw, count, -1) * spread
+    outward = Outward(spec.levels, spec.window.horizon)
+    raw = _linear([member.out for member in members], hidden, outward.order)
+    spread = _stacked(members, "spread")[:, None, :]
+    moved, around = outward.build(raw, count)
+    return start + moved * spread, around * (spread.unsqueeze(-1) * outward.signs)
 
 
 def _features(members: Sequence[ClimateForecaster], history: Tensor, waves: Tensor) -> Tensor:
     """Return what each member's core reads: (members, batch, features, steps), no gaps left.
 
-    The steps are last, in the history (batch, variables, steps) and in the waves as well: the
-    runtime repeats a number along sixty steps at once, and along five variables one by one.
+    The steps are last, in the waves (batch, waves, steps) as well: the runtime repeats a number
+    along sixty steps at once, and along five variables one by one.
     """
     spec, count = members[0].spec, len(members)
     steps = spec.window.history
@@ -153,7 +229,8 @@ def _features(members: Sequence[ClimateForecaster], history: Tensor, waves: Tens
     own = torch.arange(spec.variables, device=history.device) == spec.target
     mean = _stacked(members, "mean")[:, None, :, None]
     usual_of_all = torch.where(own[:, None], usual[..., :steps], mean)
-    known = known_in(history)
+    # The regressions ask the same before they turn it.
+    known, history = known_in(history).transpose(1, 2), history.transpose(1, 2)
     moved = torch.where(known, history - usual_of_all, 0.0)
     scaled = moved / _stacked(members, "deviation")[:, None, :, None]
     mask = known.to(scaled.dtype)
@@ -173,10 +250,17 @@ def _features(members: Sequence[ClimateForecaster], history: Tensor, waves: Tens
     return torch.cat(parts, dim=2)
 
 
-def _linear(layers: Sequence[nn.Module], inputs: Tensor) -> Tensor:
-    """Apply each member's layer to its rows: (members, batch, inputs) in, outputs out."""
+def _linear(
+    layers: Sequence[nn.Module], inputs: Tensor, order: Sequence[int] | None = None
+) -> Tensor:
+    """Apply each member's layer to its rows: (members, batch, inputs) in, outputs out.
+
+    `order` says which of the layer's outputs are wanted, one after the other; all when None.
+    """
     weight = torch.stack([cast("nn.Linear", layer).weight for layer in layers])
     bias = torch.stack([cast("nn.Linear", layer).bias for layer in layers])
+    if order is not None:
+        weight, bias = weight[:, order], bias[:, order]
     return _times(inputs, weight.transpose(1, 2)) + bias.unsqueeze(1)
 
 
