@@ -4,6 +4,7 @@ import json
 import logging
 import sys
 import threading
+import time
 from collections import deque
 from contextlib import suppress
 from contextvars import ContextVar
@@ -26,7 +27,7 @@ LOGGERS: Final = ("serving", "forecasting", "uvicorn.error")
 
 
 class JsonLines:
-    """Takes lines without waiting; a thread of its own writes them.
+    """Takes lines without waiting; a thread of its own puts them into words and writes them.
 
     Args:
         stream: where to; stderr when None.
@@ -34,7 +35,7 @@ class JsonLines:
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stderr
-        self._waiting: deque[str] = deque()
+        self._waiting: deque[tuple[float, dict[str, object]]] = deque()
         self._dropped = 0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="log", daemon=True)
@@ -53,9 +54,7 @@ class JsonLines:
         if len(self._waiting) >= LINES_KEPT:
             self._dropped += 1
             return
-        moment = datetime.now(UTC).isoformat(timespec="milliseconds")
-        line = {"time": moment, "level": level, "event": event, **fields}
-        self._waiting.append(_written(line))
+        self._waiting.append((time.time(), {"level": level, "event": event, **fields}))
         if self._stop.is_set():
             # The process' last words come after the thread's end.
             self._flush()
@@ -70,7 +69,7 @@ class JsonLines:
         # Two may take at once when the log ends.
         with suppress(IndexError):
             while len(lines) < LINES_KEPT:
-                lines += [self._waiting.popleft()]
+                lines += [_written(*self._waiting.popleft())]
         if self._dropped:
             dropped, self._dropped = self._dropped, 0
             lines.append(json.dumps({"level": "warning", "event": "log", "dropped": dropped}))
@@ -81,8 +80,10 @@ class JsonLines:
                 self._stream.flush()
 
 
-def _written(line: dict[str, object]) -> str:
+def _written(moment: float, fields: dict[str, object]) -> str:
     """Return a line in ASCII alone: some readers begin a new one at other signs too."""
+    begun = datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds")
+    line = {"time": begun, **fields}
     try:
         fast = orjson.dumps(line, default=str)
     except TypeError:

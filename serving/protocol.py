@@ -11,6 +11,7 @@ from typing import Final
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from serving.one_write import OneWrite
+from serving.reading import TIMED
 
 #: Most bytes of a request's line and headers; the parser itself would take any number.
 HEAD_BYTES: Final = 64 * 1024
@@ -68,6 +69,7 @@ class TimedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Note that a request begins."""
         super().on_message_begin()
+        self.scope["extensions"] = {TIMED: {}}
         self._receiving, self._head_bytes = True, 0
 
     def on_headers_complete(self) -> None:

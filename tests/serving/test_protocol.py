@@ -11,6 +11,7 @@ import pytest
 import uvicorn
 
 from serving.protocol import HEAD_BYTES, TimedProtocol
+from serving.reading import TIMED
 
 #: Short, so that the tests need not wait; long enough for a busy machine to send a few bytes.
 SECONDS = 0.5
@@ -36,7 +37,8 @@ async def app(scope, receive, send):
             size += len(message.get("body", b""))
             if not message.get("more_body"):
                 break
-    body = json.dumps({"size": size}).encode()
+    said = {"timed": TIMED in scope["extensions"]} if scope["path"] == "/timed" else {"size": size}
+    body = json.dumps(said).encode()
     if scope["path"] == "/large":
         body = body.ljust(LARGE)
     headers = [(b"content-length", str(len(body)).encode())]
@@ -106,6 +108,12 @@ def test_half_a_body_is_ended(connection):
     connection.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nhalf")
 
     assert problem_of(read_all(connection)) == (408, "REQUEST_TIMEOUT")
+
+
+def test_the_app_is_told_that_the_time_is_watched(connection):
+    connection.sendall(REQUEST.replace(b"GET /", b"GET /timed"))
+
+    assert b'{"timed": true}' in connection.recv(65536)
 
 
 def test_a_body_that_nobody_reads_and_nobody_sends_is_ended(connection):
