@@ -157,7 +157,7 @@ class Blend(nn.Module):
 
     def _target(self, history: Tensor) -> Tensor:
         """Return the target's history: (1, batch, history), as a column of the blend lies."""
-        return history.unsqueeze(0)[..., self.spec.target]
+        return history.transpose(1, 2)[:, self.spec.target].unsqueeze(0)
 
     def _each(self) -> list[ClimateForecaster]:
         return [cast("ClimateForecaster", member) for member in self.members]
@@ -171,7 +171,8 @@ class Blend(nn.Module):
         """Return the usual course: (1, batch, history + horizon)."""
         usual = cast("Tensor", self.usual)
         waves = calendar.around(origin, self.get_buffer("labels"), self.spec.step_seconds)
-        return usual[0] + (waves * usual[None, None, None, 1:]).sum(dim=-1)
+        # With the labels last, as in `side_by_side`.
+        return usual[0] + (waves.transpose(1, 2) * usual[1:, None][None, None]).sum(dim=2)
 
     def _regressions(self) -> list[LinearForecaster]:
         """The regressions among the rivals, in the order of `COLUMNS`."""

@@ -24,43 +24,20 @@ def periods(step_seconds: int) -> tuple[int, ...]:
 
 
 def width(step_seconds: int) -> int:
-    """Count the features that `phases` and `design` give one label."""
+    """Count the features that `around` and `design` give one label."""
     return 2 * HARMONICS * len(periods(step_seconds))
 
 
-def phases(seconds: Tensor, step_seconds: int) -> Tensor:
-    """Sine and cosine of each cycle's first harmonics.
-
-    Args:
-        seconds: (...) int64 labels, since 1970-01-01T00:00 on the station's calendar.
-        step_seconds: the step of the series.
-
-    Returns:
-        (..., features) float32. The remainder is taken in whole seconds, so nothing is lost
-        to the precision of float32.
-    """
-    return torch.stack(_waves(seconds, step_seconds), dim=-1)
-
-
-def _waves(seconds: Tensor, step_seconds: int) -> list[Tensor]:
-    """Return the features one by one, each of the labels' shape."""
-    waves = []
-    for period in periods(step_seconds):
-        angle = torch.remainder(seconds, period).to(torch.float32) * (2 * math.pi / period)
-        for harmonic in range(1, HARMONICS + 1):
-            waves += [torch.sin(harmonic * angle), torch.cos(harmonic * angle)]
-    return waves
-
-
 def around(origin: Tensor, offsets: Tensor, step_seconds: int) -> Tensor:
-    """Return `phases` of the labels around each origin, whichever origins stand beside it.
+    """Sine and cosine of each cycle's first harmonics, at the labels around each origin.
 
-    Sines are computed a vector of labels at a time, and what is left at the end by other
-    instructions, which differ in the last bit. So each origin's labels are made up to whole
-    vectors, and the surplus is cut off.
+    The remainder is taken in whole seconds, so nothing is lost to the precision of float32. What
+    an origin is given is the same whichever stand beside it: sines are computed a vector of
+    labels at a time, and what is left at the end by other instructions, which differ in the last
+    bit. So each origin's labels are made up to whole vectors, and the surplus is cut off.
 
     Args:
-        origin: (batch,) int64 labels.
+        origin: (batch,) int64 labels, seconds since 1970-01-01T00:00 on the station's calendar.
         offsets: (labels,) int64 seconds from the origin.
         step_seconds: the step of the series.
 
@@ -69,10 +46,16 @@ def around(origin: Tensor, offsets: Tensor, step_seconds: int) -> Tensor:
     """
     count = offsets.numel()
     surplus = offsets[:1].repeat(-count % VECTOR)
-    labels = origin.unsqueeze(1) + torch.cat([offsets, surplus])
-    # End to end, then cut: to stack them is an operation more for each.
-    waves = torch.cat(_waves(labels, step_seconds), dim=1)
-    whole = waves.reshape(-1, width(step_seconds), count + len(surplus))
+    labels = origin[:, None, None, None] + torch.cat([offsets, surplus])
+    # All harmonics at once, and sines beside cosines: to stack them is an operation for each.
+    harmonics = torch.arange(1.0, 1 + HARMONICS, device=origin.device)[:, None, None]
+    waves = []
+    for period in periods(step_seconds):
+        angle = torch.remainder(labels, period).to(torch.float32) * (2 * math.pi / period)
+        turned = angle * harmonics  # (batch, harmonics, 1, labels)
+        waves.append(torch.cat([torch.sin(turned), torch.cos(turned)], dim=2))
+    joined = waves[0] if len(waves) == 1 else torch.cat(waves, dim=1)
+    whole = joined.reshape(-1, width(step_seconds), count + len(surplus))
     return whole[:, :, :count].transpose(1, 2)
 
 

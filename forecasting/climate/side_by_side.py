@@ -200,14 +200,14 @@ def _forecast(
     spec, count = members[0].spec, len(members)
     steps = spec.window.history
     waves = members[0].waves(origin).transpose(1, 2)  # (batch, waves, labels)
-    features = _features(members, history, waves)
+    scaled, features = _features(members, history, waves)
     # Cells read step by step: what they read is laid out so once, and not once a member.
     rows = features.permute(0, 3, 1, 2).reshape(count * steps, -1, spec.features)
     before = members[0].core.start(history.shape[0])
     each = rows.split(steps) if count > 1 else (rows,)
     last = [member.core.after(own, before) for member, own in zip(members, each, strict=True)]
     ahead = _for_each(count, waves[:, :, steps:].transpose(1, 2).flatten(1))
-    seen = torch.cat([_joined(last), ahead, features[:, :, : spec.variables, -1]], dim=-1)
+    seen = torch.cat([_joined(last), ahead, scaled[..., -1]], dim=-1)
     hidden = functional.silu(_linear([member.hidden for member in members], seen))
     outward = Outward(spec.levels, spec.window.horizon)
     raw = _linear([member.out for member in members], hidden, outward.order)
@@ -216,8 +216,12 @@ def _forecast(
     return start + moved * spread, around * (spread.unsqueeze(-1) * outward.signs)
 
 
-def _features(members: Sequence[ClimateForecaster], history: Tensor, waves: Tensor) -> Tensor:
+def _features(
+    members: Sequence[ClimateForecaster], history: Tensor, waves: Tensor
+) -> tuple[Tensor, Tensor]:
     """Return what each member's core reads: (members, batch, features, steps), no gaps left.
+
+    Before it, its first part: how far each variable is from what is usual.
 
     The steps are last, in the waves (batch, waves, steps) as well: the runtime repeats a number
     along sixty steps at once, and along five variables one by one.
@@ -247,7 +251,7 @@ def _features(members: Sequence[ClimateForecaster], history: Tensor, waves: Tens
     if spec.statics:
         statics = _stacked(members, "statics")[:, None, :, None]
         parts.append(statics + torch.zeros_like(scaled[:, :, :1]))
-    return torch.cat(parts, dim=2)
+    return scaled, torch.cat(parts, dim=2)
 
 
 def _linear(

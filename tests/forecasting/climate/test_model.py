@@ -31,9 +31,7 @@ def silence(model):
 
 def usual(model):
     """The usual course over history and horizon: (batch, steps)."""
-    return model._climatology(
-        calendar.phases(ORIGIN.unsqueeze(1) + model.get_buffer("offsets"), 86_400)
-    )
+    return model._climatology(calendar.around(ORIGIN, model.get_buffer("offsets"), 86_400))
 
 
 @pytest.mark.parametrize("view", ["level", "departure"])
