@@ -14,6 +14,7 @@ from serving.logs import JsonLines, request_id_now
 from serving.problems import answer_error
 from serving.request_ids import RequestIds
 from serving.shortcuts import ROUTE
+from serving.whole import Headers, sent_whole
 
 if TYPE_CHECKING:
     from serving.living import LivingParts
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 FIT: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
-
-Headers = list[tuple[bytes, bytes]]
 
 #: A browser shall neither guess types, nor frame, nor say where it came from.
 SAFE: Final[Headers] = [
@@ -140,9 +139,10 @@ class _Answer:
     async def whole(self, status: int, headers: Headers, body: bytes) -> None:
         """Send an answer that needed no route."""
         self.status, self.short = status, True
-        start = {"type": "http.response.start", "status": status}
-        await self._send({**start, "headers": self._with_ours(headers)})
-        await self._send({"type": "http.response.body", "body": body})
+        ours = self._with_ours(headers)
+        if not sent_whole(self._send, status, ours, body):
+            await self._send({"type": "http.response.start", "status": status, "headers": ours})
+            await self._send({"type": "http.response.body", "body": body})
 
     async def send(self, message: Message) -> None:
         """Pass a message on."""
