@@ -171,7 +171,7 @@ def test_a_child_that_cannot_be_started_is_logged_and_the_healer_lives(healer_of
 
 
 def test_a_child_is_ended_at_its_deadline(healer_of, diary, switch):
-    healer_of(seconds=60, pace=Pace(look=0.01, spacing=60.0, child_deadline=1.0))
+    healer_of(seconds=60, pace=Pace(look=0.01, spacing=60.0, child_deadline=4.0))
     switch.event.set()
     wait_for(begun(diary, 1))
     pid = int(lines(diary, "begin")[0].split()[1])
