@@ -14,7 +14,7 @@ from serving.desk import Desk
 from serving.turning_away import AdmittingProtocol
 
 PLACES = 2
-HELD = 0.5
+HELD = 2.0
 FORECAST = b"POST /v1/forecast HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\n"
 
 
@@ -120,7 +120,7 @@ def test_of_many_that_come_in_one_turn_only_as_many_come_in_as_have_a_place(serv
         holder, *posting = connections
         holder.sendall(b"GET /hold HTTP/1.1\r\nHost: localhost\r\n\r\n")
         # The server hears of them all when it comes back.
-        time.sleep(HELD / 2)
+        time.sleep(HELD / 4)
         for each in posting:
             each.sendall(FORECAST + b"body")
         statuses = [each.recv(65536)[9:12] for each in posting]
