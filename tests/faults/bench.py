@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -41,24 +40,13 @@ def begun(folder: Path) -> Bench:
 
 def learn(folder: Path, *, counting: Callable[[Path], Attend] | None) -> Learned:
     """Import all that a retraining imports, and note what it passes and calls."""
+    plain.load(plain.SLOW)
     bench = begun(folder / "scout")
-    bench.begin()
-
-    def work() -> list[str]:
-        before = set(sys.modules)
-        bench.retrain()
-        soundness.follow(bench.home)
-        soundness.look(bench.home)
-        return sorted(set(sys.modules) - before)
-
     learned = Learned(notes=folder / "notes", calls=folder / "calls")
     for left in (learned.notes, learned.calls):
         left.unlink(missing_ok=True)
-    ended = forked(work, bench.log)
-    if ended.answer is None:
-        raise RuntimeError(f"an undisturbed retraining failed: {ended} (see {bench.log})")
-    plain.load(ended.answer)
-    bench.undisturbed(fault=f"any:note={learned.notes}")
+    found = bench.undisturbed(fault=f"any:note={learned.notes}")
+    plain.load(found["imported"])
     if counting is not None:
         bench.undisturbed(attend=counting(learned.calls))
     return learned

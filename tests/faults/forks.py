@@ -4,10 +4,11 @@ import json
 import os
 import select
 import signal
+import sys
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +27,15 @@ Attend = Callable[[int], None]
 class Ended:
     """How a fork ended: its exit code (negative: its signal), and what its work returned.
 
-    `refused` is the code of a refusal, `broke` any other error, with its last lines.
+    `refused` is the code of a refusal, `broke` any other error, with its last lines; `imported`
+    are the modules that the work has loaded, and its parent has not.
     """
 
     code: int
     answer: Any = None
     refused: str | None = None
     broke: str | None = None
+    imported: list[str] = field(default_factory=list)
 
     @property
     def killed(self) -> bool:
@@ -86,8 +89,10 @@ def _be_child(work: Work, log: Path, fault: str, waits: int, tells: int) -> None
 
 
 def _told(work: Work) -> dict[str, Any]:
+    loaded = set(sys.modules)
     try:
-        return {"answer": work()}
+        answer = work()
+        return {"answer": answer, "imported": sorted(set(sys.modules) - loaded)}
     except GatecastError as error:
         return {"refused": error.code, "broke": None}
     except BaseException as error:  # noqa: BLE001 - it has to be told, whatever it is

@@ -5,12 +5,16 @@ import random
 import subprocess
 import sys
 from collections import Counter
+from importlib import import_module
 from itertools import pairwise
 
 import pytest
+from matplotlib.figure import Figure
 
 from forecasting.faults import POINTS
 from forecasting.stores.decisions import DecisionEntry, MoveEntry, append_decision, append_move
+from tests.faults.forks import forked
+from tests.faults.plain import FIGURE_BYTES, Undrawn
 from tests.faults.points import kills, spread, unreached
 from tests.faults.report import Report
 from tests.faults.soundness import undecided
@@ -55,6 +59,28 @@ def test_a_run_that_came_to_no_point_fails(closed):
 
 def test_a_point_to_which_no_retraining_comes_is_found():
     assert "promote.named" in unreached(Counter({"land.kept": 1}))
+
+
+def test_a_fork_tells_which_modules_it_has_loaded_and_its_parent_has_not(tmp_path, monkeypatch):
+    (tmp_path / "loaded_late.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def work():
+        return import_module("loaded_late").__name__
+
+    ended = forked(work, tmp_path / "log")
+
+    assert (ended.answer, ended.imported) == ("loaded_late", ["loaded_late"])
+    assert "loaded_late" not in sys.modules
+
+
+def test_a_trial_s_figure_is_logged_as_a_file_of_a_figure_s_size(tmp_path):
+    undrawn = Undrawn("what would be drawn")
+
+    undrawn.savefig(tmp_path / "loss.png", dpi=110)
+
+    assert (tmp_path / "loss.png").stat().st_size == FIGURE_BYTES
+    assert isinstance(undrawn, Figure)  # MLflow takes no other
 
 
 def test_every_point_is_killed_at_once_at_least():

@@ -72,7 +72,10 @@ class Bench:
         return {"promoted": decision["promoted"], "version": decision["version"]}
 
     def undisturbed(self, *, fault: str = "", attend: Attend | None = None) -> dict[str, Any]:
-        """Retrain without a fault, perhaps watched; returns what a look finds then."""
+        """Retrain without a fault, perhaps watched; returns what a look finds then.
+
+        With it `imported`: the modules that the retraining and the look have loaded.
+        """
         self.begin()
         ended = forked(self.retrain, self.log, fault=fault, attend=attend)
         if ended.answer is None or not ended.answer["promoted"]:
@@ -80,7 +83,7 @@ class Bench:
         found = self.looked(follow=True)
         if found["complaints"] or found["champion"] == CHAMPION:
             raise RuntimeError(f"the undisturbed retraining left {found}")
-        return found
+        return {**found, "imported": ended.imported + found["imported"]}
 
     def begin(self) -> None:
         """Lay the home out as it was, and name it to every fork."""
@@ -99,8 +102,7 @@ class Bench:
         ended = forked(work, self.log)
         if ended.answer is None:
             return {"complaints": [f"a look failed: {ended.refused or ended.broke or ended.code}"]}
-        found: dict[str, Any] = ended.answer
-        return found
+        return {**ended.answer, "imported": ended.imported}
 
     def tried(self, fault: Fault, wanted: dict[str, Any]) -> Trial:
         """Do one trial and hold what is found against the undisturbed run."""
