@@ -67,12 +67,14 @@ images: setup ## both images by buildah, without a Docker engine (as root); the 
 	.ci/images
 
 FAULTS ?=
+# Only the files that hold such tests: to import all the others takes many seconds.
+FAULT_TESTS = $$(grep -rl --include='test_*.py' 'mark\.faults' tests)
 faults: setup ## kills at 500 points, races, full disks, PostgreSQL killed: up to 90 minutes
-	$(BIN)/pytest -q -m faults --no-cov -n 0 tests
+	$(BIN)/pytest -q -m faults --no-cov -n 0 $(FAULT_TESTS)
 	$(BIN)/python -m tests.faults --json .cache/faults.json $(FAULTS)
 
 faults-short: setup ## a sample of about 60 of them, others each day
-	$(BIN)/pytest -q -m faults --no-cov -n 0 tests
+	$(BIN)/pytest -q -m faults --no-cov -n 0 $(FAULT_TESTS)
 	$(BIN)/python -m tests.faults --short --json .cache/faults-short.json $(FAULTS)
 
 SOAK_SECONDS ?= 3600

@@ -11,15 +11,17 @@ import sqlite3
 import sys
 from contextlib import closing
 from dataclasses import asdict, replace
+from math import inf
 from pathlib import Path
+from typing import Any
 
 from forecasting.stores.registry.store import quiet_environment
 
 quiet_environment()
 
-from tests.faults.bench import begun, learn, wanted_of  # noqa: E402 - MLflow reads what was set
+from tests.faults.bench import Job, learn, work_through  # noqa: E402 - MLflow reads what was set
 from tests.faults.plain import make_plain  # noqa: E402
-from tests.faults.trials import Fault  # noqa: E402
+from tests.faults.trials import Bench, Fault, Trial  # noqa: E402
 
 #: Between the alias and the pointer.
 CUT_OFF = Fault(part="broken", name="promote.recorded", text="promote.recorded:kill")
@@ -49,21 +51,38 @@ def without_an_intention(home: Path) -> None:
         path.unlink()
 
 
+def without(name: str, **changes: object) -> Job:
+    """Return the same trial at a bench that is changed so, under a name of its own."""
+
+    def act(bench: Bench, wanted: dict[str, Any]) -> Trial:
+        return replace(bench, **changes).tried(replace(CUT_OFF, name=name), wanted)
+
+    return act
+
+
+JOBS = (
+    without("whole"),
+    without("without healing", healing=False),
+    without("a file cut short", spoil=cut_short),
+    without("an alias gone", spoil=without_alias),
+    without("a log line gone", spoil=without_a_line),
+    without("an intention gone", spoil=without_an_intention),
+)
+
+
 def main(folder: str) -> None:
-    """Do the six trials."""
+    """Do the six trials, two at a time.
+
+    Raises:
+        RuntimeError: a worker could not do its own.
+    """
     make_plain()
     learn(Path(folder), counting=None)
-    bench = begun(Path(folder) / "broken")
-    wanted = wanted_of(bench)
-    benches = {
-        "whole": bench,
-        "without healing": replace(bench, healing=False),
-        "a file cut short": replace(bench, spoil=cut_short),
-        "an alias gone": replace(bench, spoil=without_alias),
-        "a log line gone": replace(bench, spoil=without_a_line),
-        "an intention gone": replace(bench, spoil=without_an_intention),
-    }
-    found = {name: asdict(each.tried(CUT_OFF, wanted)) for name, each in benches.items()}
+    found = {}
+    for trial in work_through(Path(folder), JOBS, workers=2, until=inf):
+        if trial is None or trial.part != CUT_OFF.part:
+            raise RuntimeError(f"no trial was done: {trial}")
+        found[trial.name] = asdict(trial)
     sys.stdout.write(json.dumps(found))
 
 
