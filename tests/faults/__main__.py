@@ -48,7 +48,7 @@ def parsed(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--json", type=Path, help="file for the whole report")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="these parts")
     parser.add_argument("--workers", type=int, default=2, help="trials side by side")
-    parser.add_argument("--minutes", type=float, help="no retraining begins after; 75, short 5")
+    parser.add_argument("--minutes", type=float, help="no retraining begins after; 75, short 7")
     parser.add_argument("--folder", type=Path, help="where the homes lie; what was lost stays")
     return parser.parse_args(arguments)
 
@@ -74,7 +74,7 @@ def main(arguments: list[str]) -> int:
             extent=SHORT if asked.short else FULL,
             workers=asked.workers,
             report=report,
-            until=time.monotonic() + 60 * (asked.minutes or (5 if asked.short else 75)),
+            until=time.monotonic() + 60 * (asked.minutes or (7 if asked.short else 75)),
             rng=random.Random(asked.seed),  # noqa: S311 - a sample, no secret
         )
         run.do(asked.only)

@@ -4,9 +4,10 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import get_context
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ from tests.faults.home import Start
 from tests.faults.trials import Bench, Trial
 
 FORK = get_context("fork")
+
+#: The name of a trial that tells of a worker that has no home to try anything in.
+UNPREPARED = "no home"
 
 #: A piece of work for a worker: a trial at its bench, held against the undisturbed run.
 Job = Callable[[Bench, dict[str, Any]], Trial | None]
@@ -57,26 +61,47 @@ def work_through(
 ) -> Iterator[Trial | None]:
     """Do the jobs in forks of this process, side by side; yields each trial as it ends.
 
-    A job that is not begun before `until`, on the clock that only grows, gives None.
+    A job that is not begun before `until`, on the clock that only grows, gives None. A worker
+    that cannot prepare its home gives a trial that is lost, and leaves its jobs to the others;
+    one more tells of jobs that no worker was left to do.
     """
-    todo, done = FORK.SimpleQueue(), FORK.SimpleQueue()
-    children = [
-        FORK.Process(
-            target=_worker, args=(folder / f"worker-{number}", late(jobs, until), todo, done)
-        )
-        for number in range(min(workers, len(jobs)))
-    ]
-    for number in [*range(len(jobs)), *[None] * len(children)]:
+    todo = FORK.SimpleQueue()
+    children: dict[int, tuple[Any, Connection]] = {}
+    for number in [*range(len(jobs)), *[None] * workers]:
         todo.put(number)
-    for child in children:
+    for number in range(min(workers, len(jobs))):
+        told, tells = FORK.Pipe(duplex=False)
+        place = folder / f"worker-{number}"
+        child = FORK.Process(target=_worker, args=(place, late(jobs, until), todo, tells))
         child.start()
+        tells.close()
+        children[child.sentinel] = (child, told)
+    left = len(jobs)
     try:
-        for _ in jobs:
-            yield done.get()
+        for trial in _told(children):
+            left -= trial is None or trial.name != UNPREPARED
+            yield trial
+        if left:
+            yield unfinished("nobody left", f"{left} jobs, which no worker was left to do")
     finally:
-        for child in children:
+        for child, _ in children.values():
             child.terminate()
             child.join()
+
+
+def _told(children: dict[int, tuple[Any, Connection]]) -> Iterator[Trial | None]:
+    """Yield what the workers tell, until the last has ended."""
+    living = dict(children)
+    while living:
+        told = [each for _, each in living.values()]
+        # Ended first, then read: what a worker said before its end is not missed.
+        ended = set(wait([*told, *living])) & living.keys()
+        for each in told:
+            with suppress(EOFError):  # it has ended and was read to its end
+                while each.poll():
+                    yield each.recv()
+        for sentinel in ended:
+            del living[sentinel]
 
 
 def late(jobs: Sequence[Job], until: float) -> list[Job]:
@@ -91,21 +116,24 @@ def late(jobs: Sequence[Job], until: float) -> list[Job]:
     return [limited(job) for job in jobs]
 
 
-def _worker(folder: Path, jobs: Sequence[Job], todo: Any, done: Any) -> None:
+def _worker(folder: Path, jobs: Sequence[Job], todo: Any, tells: Connection) -> None:
     """Prepare a home, retrain in it undisturbed, then take one job after the other."""
     try:
         bench = begun(folder)
         wanted = wanted_of(bench)
     except BaseException as error:
-        done.put(Trial(part="bench", name=folder.name, ended="broke", reached=False,
-                       complaints=[str(error)]))  # fmt: skip
+        tells.send(unfinished(UNPREPARED, f"{folder.name}: {error}"))
         raise
     while (number := todo.get()) is not None:
         try:
-            done.put(jobs[number](bench, wanted))
+            tells.send(jobs[number](bench, wanted))
         except Exception as error:  # noqa: BLE001 - it is told, and the next job is begun
-            done.put(Trial(part="bench", name=f"job {number}", ended="broke", reached=False,
-                           complaints=[f"{type(error).__name__}: {error}"]))  # fmt: skip
+            tells.send(unfinished(f"job {number}", f"{type(error).__name__}: {error}"))
+
+
+def unfinished(name: str, complaint: str) -> Trial:
+    """Return the lost trial of a bench at which something could not be done."""
+    return Trial(part="bench", name=name, ended="broke", reached=False, complaints=[complaint])
 
 
 def wanted_of(bench: Bench) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The fault harness finds what is lost, and says so by its last line and its exit code."""
 
 import json
+import math
 import random
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from matplotlib.figure import Figure
 
 from forecasting.faults import POINTS
 from forecasting.stores.decisions import DecisionEntry, MoveEntry, append_decision, append_move
+from tests.faults import bench
 from tests.faults.forks import forked
 from tests.faults.plain import FIGURE_BYTES, Undrawn
 from tests.faults.points import kills, spread, unreached
@@ -81,6 +83,31 @@ def test_a_trial_s_figure_is_logged_as_a_file_of_a_figure_s_size(tmp_path):
 
     assert (tmp_path / "loss.png").stat().st_size == FIGURE_BYTES
     assert isinstance(undrawn, Figure)  # MLflow takes no other
+
+
+@pytest.mark.parametrize(
+    ("broken", "told"),
+    [
+        ({"worker-0"}, {"no home": 1, "land.kept@1": 3}),
+        ({"worker-0", "worker-1"}, {"no home": 2, "nobody left": 1}),
+    ],
+    ids=["one", "all"],
+)
+def test_workers_that_have_no_home_are_told_and_waited_for_by_nobody(
+    broken, told, tmp_path, monkeypatch
+):
+    def begun(folder):
+        if folder.name in broken:
+            raise RuntimeError("the disk is full")
+
+    monkeypatch.setattr(bench, "begun", begun)
+    monkeypatch.setattr(bench, "wanted_of", lambda _bench: {})
+    jobs = [lambda _bench, _wanted: make_trial()] * 3
+
+    trials = list(bench.work_through(tmp_path, jobs, workers=2, until=math.inf))
+
+    assert Counter(trial.name for trial in trials) == told
+    assert {trial.name for trial in trials if trial.lost} == told.keys() - {"land.kept@1"}
 
 
 def test_every_point_is_killed_at_once_at_least():
