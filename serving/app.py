@@ -50,6 +50,7 @@ def serve_app() -> Entrance:
     app = create_app(settings, lines)
     AdmittingProtocol.request_seconds = settings.request_seconds
     AdmittingProtocol.desk = app.state.parts.forecasts
+    AdmittingProtocol.draining = app.state.parts.draining
     end_with_parent()
     # Spans are made by what the entrance leaves out.
     return Entrance(app, app if settings.telemetry else front_of(app))

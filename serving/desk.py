@@ -2,7 +2,9 @@
 
 import asyncio
 import contextvars
+import math
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -15,6 +17,9 @@ Outcome = TypeVar("Outcome")
 
 #: When a client that was refused may come back, in seconds.
 RETRY_SECONDS: Final = 1
+
+#: How long after the last time that no place was free a crowd is expected, in seconds.
+CROWDED_SECONDS: Final = 5.0
 
 #: How often an idle thread looks whether the program has ended without telling it, in seconds.
 LOOK_SECONDS: Final = 1.0
@@ -44,6 +49,7 @@ class Desk:
         self._places = places
         self._what = what
         self._coming = 0
+        self._crowded_until = -math.inf
         self.busy = 0
         self.refused = 0
 
@@ -63,7 +69,7 @@ class Desk:
         Raises:
             Overloaded: none is free.
         """
-        if self.full:
+        if self._found_full():
             raise self.refuse()
         self.busy += 1
 
@@ -74,16 +80,27 @@ class Desk:
     def lets_come(self, loop: asyncio.AbstractEventLoop) -> bool:
         """Return whether there is a place for one more who is going to enter in this turn.
 
-        Whoever is let in at the door enters at the end of the turn: without counting them, all
-        that come in one turn find the same free place, and all but one are refused behind the
-        door, for ten times the work.
+        Whoever is let in at the door enters at the end of the turn: all that come in one turn
+        find the same free place, and all but one are refused behind the door, for ten times the
+        work. So in a crowd they are counted; otherwise not, as those who are refused for another
+        reason, such as a wrong key, take no place and must cost nobody one.
         """
+        if self._found_full():
+            return False
+        if time.monotonic() >= self._crowded_until:
+            return True
         if self.busy + self._coming >= self._places:
             return False
         if not self._coming:
             loop.call_soon(self._see_who_entered)
         self._coming += 1
         return True
+
+    def _found_full(self) -> bool:
+        """Whether no place is free; if so, more are expected."""
+        if self.full:
+            self._crowded_until = time.monotonic() + CROWDED_SECONDS
+        return self.full
 
     def _see_who_entered(self) -> None:
         self._coming = 0

@@ -1,7 +1,6 @@
 """Stand before every route: an id, who may ask, safe headers, a count, a line in the log."""
 
 import logging
-import re
 import time
 from typing import TYPE_CHECKING, Final
 
@@ -13,26 +12,14 @@ from serving.keys import KEY
 from serving.logs import JsonLines, request_id_now
 from serving.problems import answer_error
 from serving.request_ids import RequestIds
+from serving.safe_headers import API_POLICY, CLOSE, NO_STORE, SAFE, Headers
 from serving.shortcuts import ROUTE
-from serving.whole import Headers, sent_whole
+from serving.whole import sent_whole
 
 if TYPE_CHECKING:
     from serving.living import LivingParts
 
 logger = logging.getLogger(__name__)
-
-FIT: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
-
-#: A browser shall neither guess types, nor frame, nor say where it came from.
-SAFE: Final[Headers] = [
-    (b"x-content-type-options", b"nosniff"),
-    (b"x-frame-options", b"DENY"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"cross-origin-resource-policy", b"same-origin"),
-]
-
-#: An answer of the API is no page: nothing may be loaded because of it.
-API_POLICY: Final = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 
 #: The interface's own page brings a script within itself and paints with its own styles.
 DOCS_POLICY: Final = (
@@ -42,9 +29,6 @@ DOCS_POLICY: Final = (
         b"style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
     ),
 )
-
-#: An answer that says nothing else about it belongs in no cache.
-NO_STORE: Final = (b"cache-control", b"no-store")
 
 #: Health checks come every second from every proxy; they are counted, not logged.
 UNLOGGED: Final = ("/healthz", "/readyz", "/v2/health/", "/metrics")
@@ -81,7 +65,7 @@ class Front:
             await self._app(scope, receive, send)
             return
         begun = time.perf_counter()
-        identifier = request_id(scope["headers"], self._ids)
+        identifier = self._ids.of(scope["headers"])
         scope.setdefault("state", {})["request_id"] = identifier
         request_id_now.set(identifier)
         answer = _Answer(send, identifier, scope["path"], closing=self._draining.begun)
@@ -91,6 +75,7 @@ class Front:
             if (known := self._shortcuts.find(scope)) is not None:
                 await answer.whole(*known)
             elif self._posts.takes(scope):
+                answer.short = True
                 await answer.whole(*await self._posts.answer(scope, receive))
             else:
                 await self._app(scope, receive, answer.send)
@@ -160,14 +145,5 @@ class _Answer:
         if b"cache-control" not in named:
             ours.append(NO_STORE)
         if self._closing:
-            ours.append((b"connection", b"close"))
+            ours.append(CLOSE)
         return ours
-
-
-def request_id(headers: Headers, ids: RequestIds) -> str:
-    """Return the client's `X-Request-Id` if it is plain and short, else a new one."""
-    for name, value in headers:
-        # A key put where an id belongs would be logged.
-        if name == b"x-request-id" and FIT.fullmatch(value) and b"gck_" not in value:
-            return value.decode()
-    return ids.new()

@@ -16,7 +16,7 @@ import orjson
 #: The id of the request that is being answered; empty outside of one.
 request_id_now: ContextVar[str] = ContextVar("request_id", default="")
 
-#: Lines that wait at most; older ones are dropped and counted when nobody reads the log.
+#: Lines that wait at most; further ones are dropped and counted when nobody reads the log.
 LINES_KEPT: Final = 10_000
 
 #: Time between two writes, in seconds.
@@ -66,10 +66,12 @@ class JsonLines:
 
     def _flush(self) -> None:
         lines: list[str] = []
-        # Two may take at once when the log ends.
-        with suppress(IndexError):
-            while len(lines) < LINES_KEPT:
-                lines += [_written(*self._waiting.popleft())]
+        while len(lines) < LINES_KEPT:
+            try:
+                moment, fields = self._waiting.popleft()
+            except IndexError:  # two may take at once when the log ends
+                break
+            lines.append(_written(moment, fields))
         if self._dropped:
             dropped, self._dropped = self._dropped, 0
             lines.append(json.dumps({"level": "warning", "event": "log", "dropped": dropped}))

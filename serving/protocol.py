@@ -12,6 +12,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from serving.one_write import OneWrite
 from serving.reading import TIMED
+from serving.safe_headers import CLOSE, problem_bytes
 
 #: Most bytes of a request's line and headers; the parser itself would take any number.
 HEAD_BYTES: Final = 64 * 1024
@@ -138,18 +139,33 @@ class TimedProtocol(HttpToolsProtocol):
     def _cut(self) -> None:
         if self.transport.is_closing():
             return
+        if self.pipeline:
+            # Not the client is late: nothing is read until the answer before is out.
+            self._wait()
+            return
         # Told here: the app's own deadline begins later, and a closed connection tells nothing.
-        unanswered = self.cycle is None or not self.cycle.response_started
-        if unanswered or self.cycle.response_complete:
-            message = f"the request was not whole within {self.request_seconds:g} s"
-            self._refuse(408, "Request Timeout", "REQUEST_TIMEOUT", message)
-        else:
-            # The app has answered, and the rest of the body does not come.
-            self.transport.close()
-            self._watch_reader(LINGER_SECONDS)
+        message = f"the request was not whole within {self.request_seconds:g} s"
+        self._refuse(408, "Request Timeout", "REQUEST_TIMEOUT", message)
 
     def _refuse(self, status: int, phrase: str, code: str, detail: str = "") -> None:
-        """Write a problem past the app, which has not been asked yet, and close."""
+        """Close, and write a problem past the app before that where no answer is under way."""
+        if not self._answering():
+            self.transport.write(self._problem(status, phrase, code, detail))
+        self._rest()
+        self.transport.close()
+        self._watch_reader(LINGER_SECONDS)
+
+    def _answering(self) -> bool:
+        """Whether what is written now would be taken for an answer that is to come, or break it.
+
+        That of an earlier request, or one that the app has begun before the body was whole.
+        """
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete:
+            return False
+        return bool(self.pipeline) or cycle.response_started or not cycle.more_body
+
+    def _problem(self, status: int, phrase: str, code: str, detail: str) -> bytes:
         problem = {
             "type": f"urn:gatecast:problem:{code.lower().replace('_', '-')}",
             "title": code.replace("_", " ").capitalize(),
@@ -158,13 +174,4 @@ class TimedProtocol(HttpToolsProtocol):
             "code": code,
             "errors": [],
         }
-        body = json.dumps(problem).encode()
-        self.transport.write(
-            f"HTTP/1.1 {status} {phrase}\r\ncontent-type: application/problem+json\r\n"
-            f"content-length: {len(body)}\r\nx-content-type-options: nosniff\r\n"
-            "cache-control: no-store\r\nconnection: close\r\n\r\n".encode()
-            + body
-        )
-        self._rest()
-        self.transport.close()
-        self._watch_reader(LINGER_SECONDS)
+        return problem_bytes(f"{status} {phrase}".encode(), json.dumps(problem).encode(), CLOSE)

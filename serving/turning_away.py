@@ -4,9 +4,11 @@ import json
 from typing import Final
 
 from serving.desk import RETRY_SECONDS, Desk
+from serving.draining import Draining
 from serving.problems import problem_of
 from serving.protocol import TimedProtocol
 from serving.request_ids import RequestIds
+from serving.safe_headers import CLOSE, Headers, problem_bytes
 
 #: Whose posts are forecasts; the routes themselves look again (`AdmittedRoute`).
 FORECASTS: Final = (b"/v1/forecast", b"/v2/models/")
@@ -15,6 +17,8 @@ FORECASTS: Final = (b"/v1/forecast", b"/v2/models/")
 #: `Retry-After`, would otherwise be answered eight thousand times a second, and each turn of the
 #: loop would last as long as all of that: the health checks too.
 PAUSE: Final = 0.185
+
+RETRY_AFTER: Final = (b"retry-after", b"%d" % RETRY_SECONDS)
 
 
 class AdmittingProtocol(TimedProtocol):
@@ -26,6 +30,10 @@ class AdmittingProtocol(TimedProtocol):
 
     #: Where forecasts are admitted; all are where it is None. Set before the server starts.
     desk: Desk | None = None
+
+    #: Once it has begun, a refusal closes its connection: one that is not read while the server
+    #: ends would lose a request.
+    draining: Draining | None = None
 
     ids = RequestIds()
 
@@ -50,7 +58,7 @@ class AdmittingProtocol(TimedProtocol):
             super().on_message_complete()
             return
         self._turned_away, self._receiving, self._head_bytes = False, False, 0
-        if self.expect_100_continue or not self.parser.should_keep_alive():
+        if self.expect_100_continue or not self.parser.should_keep_alive() or self._ending():
             self.transport.close()
             return
         self.flow.pause_reading()
@@ -64,6 +72,12 @@ class AdmittingProtocol(TimedProtocol):
         if not self.transport.is_closing():
             self.flow.resume_reading()
 
+    def _answering(self) -> bool:
+        return self._turned_away or super()._answering()
+
+    def _ending(self) -> bool:
+        return self.draining is not None and self.draining.begun
+
     def _may_come_in(self, desk: Desk) -> bool:
         if self.parser.get_method() != b"POST" or not self.url.startswith(FORECASTS):
             return True
@@ -73,12 +87,9 @@ class AdmittingProtocol(TimedProtocol):
         return desk.lets_come(self.loop)
 
     def _answer(self, desk: Desk) -> bytes:
-        error, identifier = desk.refuse(), self.ids.new()
+        error, identifier = desk.refuse(), self.ids.of(self.headers)
         body = json.dumps(problem_of(identifier, 503, error.code, str(error))).encode()
-        head = (
-            "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\n"
-            f"content-length: {len(body)}\r\nretry-after: {RETRY_SECONDS}\r\n"
-            f"x-request-id: {identifier}\r\nx-content-type-options: nosniff\r\n"
-            "cache-control: no-store\r\n\r\n"
-        )
-        return head.encode() + body
+        more: Headers = [RETRY_AFTER, (b"x-request-id", identifier.encode())]
+        if self._ending():
+            more.append(CLOSE)
+        return problem_bytes(b"503 Service Unavailable", body, *more)

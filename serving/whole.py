@@ -1,13 +1,9 @@
 """Send an answer that is known whole in one piece, without asking each header what it is."""
 
-from typing import Final
-
 from starlette.types import Send
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
-Headers = list[tuple[bytes, bytes]]
-
-CLOSE: Final = (b"connection", b"close")
+from serving.safe_headers import CLOSE, Headers
 
 
 def sent_whole(send: Send, status: int, headers: Headers, body: bytes) -> bool:
@@ -15,8 +11,8 @@ def sent_whole(send: Send, status: int, headers: Headers, body: bytes) -> bool:
 
     uvicorn looks at every header of every answer: whether it is one, how long the body will be,
     whether the connection ends. Our own say so by themselves; to be asked was half of what sending
-    an answer cost. Anything between the server and us, such as traces, and a client that reads
-    slowly, leave it to the usual way.
+    an answer cost. Anything between the server and us, such as traces, a client that reads
+    slowly, and a server with an access log of its own leave it to the usual way.
 
     Args:
         send: as the server calls its app with.
@@ -25,7 +21,7 @@ def sent_whole(send: Send, status: int, headers: Headers, body: bytes) -> bool:
         body: all of it.
     """
     cycle = getattr(send, "__self__", None)
-    if not isinstance(cycle, RequestResponseCycle) or cycle.flow.write_paused:
+    if not isinstance(cycle, RequestResponseCycle) or cycle.flow.write_paused or cycle.access_log:
         return False
     if cycle.disconnected:
         return True

@@ -4,8 +4,8 @@ In the served graph an operation's own cost is a microsecond, and a forecast's a
 more: of twelve members asked one after the other, the cells took a third of the time.
 
 Several histories may be asked at once, and each forecast is the same to the last bit as if it had
-been asked alone. Three things would break that, and each is avoided where it would stand: products
-of one row (`_times`), vectors with a rest (`calendar.VECTOR`), and sums along the last axis.
+been asked alone. Three things broke that, and each is avoided where it did: products of one row
+(`_times`), vectors with a rest (`calendar.VECTOR`), and sums along the last axis.
 """
 
 from collections.abc import Hashable, Sequence

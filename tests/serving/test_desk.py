@@ -4,10 +4,11 @@ import asyncio
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
-from serving.desk import Bench, Desk, Overloaded, WorkTimeout
+from serving.desk import CROWDED_SECONDS, Bench, Desk, Overloaded, WorkTimeout
 
 
 def test_a_full_desk_refuses_and_counts_it():
@@ -28,18 +29,47 @@ def test_a_place_is_given_back_however_the_work_ends():
     assert desk.busy == 0
 
 
-def test_who_is_let_in_at_the_door_counts_until_the_turn_ends():
-    desk = Desk(3)
+@pytest.fixture
+def come():
+    """Ask at a desk's door: so many in one turn of the loop, and so many in the next."""
 
-    async def come():
-        loop = asyncio.get_running_loop()
-        with desk.taken():
-            first = [desk.lets_come(loop) for _ in range(3)]
+    def act(desk, times):
+        async def twice():
+            loop = asyncio.get_running_loop()
+            first = [desk.lets_come(loop) for _ in range(times)]
             await asyncio.sleep(0)
-            # Nobody has entered: the places are free again.
-            return first, [desk.lets_come(loop) for _ in range(3)]
+            return first, [desk.lets_come(loop) for _ in range(times)]
 
-    assert asyncio.run(come()) == ([True, True, False], [True, True, False])
+        return asyncio.run(twice())
+
+    return act
+
+
+def test_in_a_crowd_who_is_let_in_at_the_door_counts_until_the_turn_ends(come):
+    desk = Desk(2)
+    with desk.taken(), desk.taken(), pytest.raises(Overloaded):
+        desk.enter()
+
+    # Nobody enters: in the next turn the places are free again.
+    assert come(desk, 3) == ([True, True, False], [True, True, False])
+
+
+def test_whoever_comes_while_no_place_was_wanted_in_vain_costs_nobody_a_place(come):
+    desk = Desk(2)
+
+    assert come(desk, 3) == ([True] * 3, [True] * 3)
+
+
+def test_a_crowd_is_expected_for_a_while_only(come, monkeypatch):
+    desk = Desk(1)
+    with desk.taken():
+        assert come(desk, 2) == ([False] * 2, [False] * 2)
+    assert come(desk, 2) == ([True, False], [True, False])
+
+    later = time.monotonic() + CROWDED_SECONDS
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+
+    assert come(desk, 2) == ([True] * 2, [True] * 2)
 
 
 def test_the_bench_works_off_the_event_loop():

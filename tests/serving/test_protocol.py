@@ -1,7 +1,9 @@
 """Slow clients are cut off by a deadline (S8), and what is no HTTP is a problem like any other."""
 
+import asyncio
 import json
 import math
+import re
 import socket
 import threading
 import time
@@ -29,6 +31,8 @@ class Quick(TimedProtocol):
 async def app(scope, receive, send):
     """Read the whole body, then answer how long it was."""
     size = 0
+    if scope["path"] == "/slow":
+        await asyncio.sleep(SECONDS * 3)
     if scope["path"] != "/unread":
         while True:
             message = await receive()
@@ -70,6 +74,7 @@ def read_all(connection):
 def problem_of(answer):
     head, _, body = answer.partition(b"\r\n\r\n")
     assert b"application/problem+json" in head
+    assert b"x-frame-options: DENY" in head
     return int(head.split(b" ")[1]), json.loads(body)["code"]
 
 
@@ -138,6 +143,32 @@ def test_whoever_sends_in_time_is_answered_as_often_as_he_asks(connection):
 
         assert b'{"size": 0}' in connection.recv(65536)
         time.sleep(SECONDS / 2)  # idle between two requests: no deadline of ours
+
+
+SLOW = b"GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n"
+POST = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 8\r\n\r\n"
+
+
+def test_a_request_behind_a_slow_answer_is_not_late_as_long_as_it_is_not_read(connection):
+    connection.sendall(SLOW + POST + b"half")
+    # In time, and after the server has stopped to read.
+    time.sleep(SECONDS / 2)
+    connection.sendall(b"half")
+
+    answers = b""
+    while answers.count(b'{"size"') < 2:
+        part = connection.recv(65536)
+        assert part, answers
+        answers += part
+
+    assert re.findall(rb"HTTP/1.1 (\d+)", answers) == [b"200", b"200"]
+    assert answers.endswith(b'{"size": 8}')
+
+
+def test_what_is_no_http_behind_a_request_is_not_taken_for_its_answer(connection):
+    connection.sendall(SLOW + b"\x16\x03\x01 this is TLS\r\n\r\n")
+
+    assert read_all(connection) == b""
 
 
 def test_a_body_in_pieces_that_comes_in_time_is_read_whole(connection):

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import math
 import socket
 import threading
 import time
@@ -10,7 +11,9 @@ from contextlib import ExitStack, closing
 import pytest
 import uvicorn
 
-from serving.desk import Desk
+from serving.desk import Desk, Overloaded
+from serving.draining import Draining
+from serving.protocol import TimedProtocol
 from serving.turning_away import AdmittingProtocol
 
 PLACES = 2
@@ -28,11 +31,14 @@ async def app(scope, _receive, send):
     await send({"type": "http.response.body", "body": body})
 
 
+DRAINING = Draining(0)
+
+
 @pytest.fixture(scope="module")
 def served():
     """Where a server listens as `gatecast serve` does, and the desk that it looks at."""
     desk = Desk(PLACES, "forecasts")
-    protocol = type("Admitting", (AdmittingProtocol,), {"desk": desk})
+    protocol = type("Admitting", (AdmittingProtocol,), {"desk": desk, "draining": DRAINING})
     listener = socket.create_server(("127.0.0.1", 0), backlog=512)
     config = uvicorn.Config(
         app, http=protocol, lifespan="off", log_config=None, loop="serving.eager_loop:EagerLoop"
@@ -53,6 +59,14 @@ def _full(served):
         for _ in range(PLACES):
             places.enter_context(served[1].taken())
         yield
+
+
+def read_all(connection):
+    """Read until the server ends the connection."""
+    parts = []
+    while part := connection.recv(65536):
+        parts.append(part)
+    return b"".join(parts)
 
 
 def post(connection, path="/v1/forecast", **headers):
@@ -77,6 +91,26 @@ def test_a_forecast_too_many_is_a_problem_that_says_when_to_come_back(connection
     assert headers["content-type"] == "application/problem+json"
     assert headers["retry-after"] == "1"
     assert headers["x-request-id"] == problem["request_id"]
+    assert headers["x-frame-options"] == "DENY"
+
+
+@pytest.mark.usefixtures("_full")
+def test_a_refusal_has_the_id_that_its_client_gave(connection):
+    _, body, headers = post(connection, **{"X-Request-Id": "mine"})
+
+    assert (headers["x-request-id"], json.loads(body)["request_id"]) == ("mine", "mine")
+
+
+@pytest.mark.usefixtures("_full")
+def test_a_refusal_while_the_server_ends_closes_its_connection(served, monkeypatch):
+    monkeypatch.setattr(DRAINING, "begun", True)
+
+    with socket.create_connection(served[0], timeout=20) as connection:
+        connection.sendall(FORECAST + b"body")
+        answer = read_all(connection)
+
+    assert answer.startswith(b"HTTP/1.1 503")
+    assert b"\r\nconnection: close\r\n" in answer
 
 
 @pytest.mark.usefixtures("_full")
@@ -109,7 +143,15 @@ def test_when_a_place_is_free_a_forecast_comes_in(connection):
     assert post(connection)[:2] == (200, b"/v1/forecast")
 
 
-def test_of_many_that_come_in_one_turn_only_as_many_come_in_as_have_a_place(served):
+@pytest.mark.parametrize("crowded", [True, False])
+def test_of_many_that_come_in_one_turn_in_a_crowd_as_many_come_in_as_have_a_place(
+    served, crowded, monkeypatch
+):
+    desk = served[1]
+    monkeypatch.setattr(desk, "_crowded_until", -math.inf)
+    if crowded:
+        with desk.taken(), desk.taken(), pytest.raises(Overloaded):
+            desk.enter()
     with ExitStack() as crowd:
         connections = [
             crowd.enter_context(socket.create_connection(served[0], timeout=20)) for _ in range(21)
@@ -125,7 +167,9 @@ def test_of_many_that_come_in_one_turn_only_as_many_come_in_as_have_a_place(serv
             each.sendall(FORECAST + b"body")
         statuses = [each.recv(65536)[9:12] for each in posting]
 
-    assert (statuses.count(b"200"), statuses.count(b"503")) == (PLACES, 20 - PLACES)
+    # None of these takes a place behind the door: only a crowd makes them count.
+    let_in = PLACES if crowded else 20
+    assert (statuses.count(b"200"), statuses.count(b"503")) == (let_in, 20 - let_in)
 
 
 @pytest.mark.usefixtures("_full")
@@ -145,11 +189,21 @@ def test_a_body_that_comes_later_is_no_second_request(served):
 def test_a_client_that_wants_its_connection_closed_has_it_closed(served):
     with socket.create_connection(served[0], timeout=20) as connection:
         connection.sendall(FORECAST[:-2] + b"Connection: close\r\n\r\nbody")
-        parts = []
-        while part := connection.recv(65536):
-            parts.append(part)
+        answer = read_all(connection)
 
-    assert b"".join(parts).startswith(b"HTTP/1.1 503")
+    assert answer.startswith(b"HTTP/1.1 503")
+
+
+@pytest.mark.usefixtures("_full")
+def test_a_refused_request_whose_body_does_not_come_is_not_answered_twice(served, monkeypatch):
+    monkeypatch.setattr(TimedProtocol, "request_seconds", 0.3)
+
+    with socket.create_connection(served[0], timeout=20) as connection:
+        connection.sendall(FORECAST)
+        answer = read_all(connection)
+
+    assert answer.startswith(b"HTTP/1.1 503")
+    assert answer.count(b"HTTP/1.1") == 1
 
 
 def test_a_crowd_of_connections_is_taken_in(served):
