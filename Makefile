@@ -61,7 +61,7 @@ $(RIVALS)/.installed: benchmarks/rivals.lock | setup
 	@touch $@
 
 grown: setup ## a served schedule, and all parts of compose.yaml on loopback with two replicas
-	$(BIN)/pytest -m grown --no-cov -n 0 --durations=8 tests/system
+	$(BIN)/pytest -m grown --no-cov -n 2 --dist loadfile --durations=8 tests/system
 
 images: setup ## both images by buildah, without a Docker engine (as root); the built API answers
 	.ci/images

@@ -7,6 +7,13 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# The machine is shared: neither how long an example takes nor how long it is drawn is a law.
+settings.register_profile(
+    "laws", max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("laws")
 
 SYSTEM = Path(__file__).parent / "system"
 

@@ -1,11 +1,7 @@
-"""Laws run with a fixed number of examples and no deadline: the machine is shared."""
+"""Laws of forecasts are tried on one thread, beside whatever else runs."""
 
 import pytest
 import torch
-from hypothesis import settings
-
-settings.register_profile("laws", max_examples=40, deadline=None)
-settings.load_profile("laws")
 
 
 @pytest.fixture(scope="session", autouse=True)
