@@ -117,7 +117,7 @@ def _regress(models: Sequence[LinearForecaster], history: Tensor, origin: Tensor
     steps, target = spec.window.history, spec.target
     waves = models[0].waves(origin).transpose(1, 2)  # (batch, waves, labels)
     usual = _stacked(models, "usual").transpose(1, 2).unsqueeze(1)
-    course = usual[..., :1] + usual[..., 1:] @ waves  # (models, batch, variables, labels)
+    course = usual[..., :1] + _cycles(usual[..., 1:], waves)  # (models, batch, variables, labels)
     before, ahead = course.split([steps, spec.window.horizon], dim=-1)
     known, history = known_in(history).transpose(1, 2), history.transpose(1, 2)
     anomaly = torch.where(known, history - before, 0.0)
@@ -137,6 +137,14 @@ def _regress(models: Sequence[LinearForecaster], history: Tensor, origin: Tensor
     intercept = _stacked(models, "intercept").unsqueeze(1)
     said: Tensor = ahead[..., target, :] + _times(read, weights) + intercept
     return said
+
+
+def _cycles(sizes: Tensor, waves: Tensor) -> Tensor:
+    """Multiply (models, 1, variables, waves) by (batch, waves, labels), each row by itself."""
+    if sizes.shape[2] > 1:
+        return sizes @ waves
+    # A lone row stands there twice, since it would be multiplied otherwise than several (`_times`).
+    return (sizes.expand(-1, -1, 2, -1) @ waves)[:, :, :1]
 
 
 def _means(anomaly: Tensor, known: Tensor, steps: int) -> tuple[Tensor, Tensor, Tensor]:

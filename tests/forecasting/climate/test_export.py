@@ -11,10 +11,14 @@ import onnxruntime
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch import nn
 
 from forecasting.climate.assembling import assemble
 from forecasting.climate.export import GraphForecaster, write_graph
-from forecasting.climate.windows import cut
+from forecasting.climate.linear import LinearForecaster
+from forecasting.climate.regressors import LinearSpec
+from forecasting.climate.side_by_side import regressions_of
+from forecasting.climate.windows import WindowSpec, cut
 from forecasting.stores.graphs import SILENCE
 from forecasting.training.exporting import write_weights
 
@@ -89,6 +93,43 @@ def test_a_forecast_alone_equals_the_one_in_a_batch_of_seven(forecast, questions
 
     alone = np.concatenate([forecast(history[[i]], origin[[i]]) for i in range(BATCH)])
     np.testing.assert_allclose(alone, together, atol=1e-4, rtol=0)
+
+
+class Regressing(nn.Module):
+    """Regressions asked together, as a blend asks them: (batch, horizon, regressions)."""
+
+    def __init__(self, spec, count):
+        super().__init__()
+        self.models = nn.ModuleList(LinearForecaster(spec) for _ in range(count))
+        generator = torch.Generator().manual_seed(2)
+        for name, numbers in self.named_buffers():
+            if "offsets" not in name:
+                numbers.copy_(torch.randn(numbers.shape, generator=generator))
+
+    def forward(self, history, origin):
+        return regressions_of(list(self.models), history, origin).permute(1, 2, 0)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("variables", [1, 2, 5])
+def test_a_regression_s_bits_do_not_hang_on_how_many_histories_are_asked(
+    variables, count, tmp_path
+):
+    window = WindowSpec(history=60, horizon=7)
+    spec = LinearSpec(
+        variables=variables, target=0, window=window, step_seconds=86_400, recentred=False
+    )
+    write_graph(Regressing(spec, count), window, variables, tmp_path / "model.onnx")
+    forecast = GraphForecaster(tmp_path / "model.onnx")
+    rng = np.random.default_rng(5)
+    history = rng.normal(12, 6, (BATCH, 60, variables)).astype(np.float32)
+    history[rng.random(history.shape) < 0.1] = np.nan
+    origin = np.arange(BATCH) * 86_400 * 45
+
+    together = forecast(history, origin)
+
+    alone = np.concatenate([forecast(history[[i]], origin[[i]]) for i in range(BATCH)])
+    assert alone.tobytes() == together.tobytes()
 
 
 @pytest.mark.parametrize("batch", [1, 7])
