@@ -63,6 +63,8 @@ class Reaped:
     task_runs: list[str] = field(default_factory=list)
     retried: list[str] = field(default_factory=list)
     tracking_runs: list[str] = field(default_factory=list)
+    healed: list[str] = field(default_factory=list)
+    unhealed: list[str] = field(default_factory=list)
     logged_models: list[str] = field(default_factory=list)
     versions: list[str] = field(default_factory=list)
     files: list[str] = field(default_factory=list)

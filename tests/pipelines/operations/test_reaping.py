@@ -13,6 +13,7 @@ from forecasting.stores.registry import pages
 from forecasting.stores.registry.aliases import set_challenger
 from forecasting.stores.registry.versions import connect, fetch, list_versions
 from pipelines import tracking
+from pipelines.operations import reaping
 from pipelines.operations.reaping import (
     LEFT_OVER,
     local_path,
@@ -53,9 +54,9 @@ def start(client, settings):
     return begin
 
 
-def reap(settings, **options):
+def reap(settings, *, thorough=True, **options):
     reaped = Reaped()
-    reap_tracking(settings, reaped, **options)
+    reap_tracking(settings, reaped, thorough=thorough, **options)
     return reaped
 
 
