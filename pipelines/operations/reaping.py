@@ -50,7 +50,8 @@ def reap_tracking(
     Args:
         settings: where things are kept.
         reaped: takes what was done.
-        thorough: look at every model's champion, and not only where a promotion was cut off.
+        thorough: look at every model's champion, and not only where a promotion was cut off; read
+            every byte of the versions that nothing needs.
         dry_run: change nothing.
     """
     client = connect(settings)
@@ -64,7 +65,7 @@ def reap_tracking(
                 with store_errors():
                     client.set_terminated(run.info.run_id, "KILLED")
     _heal(client, settings, reaped, thorough=thorough, dry_run=dry_run)
-    _reap_versions(client, settings, reaped, dry_run=dry_run)
+    _reap_versions(client, settings, reaped, thorough=thorough, dry_run=dry_run)
     _reap_logged_models(client, settings, experiments, reaped, dry_run=dry_run)
 
 
@@ -123,14 +124,20 @@ def _heal(
 
 
 def _reap_versions(
-    client: MlflowClient, settings: Settings, reaped: Reaped, *, dry_run: bool
+    client: MlflowClient, settings: Settings, reaped: Reaped, *, thorough: bool, dry_run: bool
 ) -> None:
-    """Remove versions without a whole manifest that neither have an alias nor are needed by one."""
+    """Remove versions without a whole manifest that neither have an alias nor are needed by one.
+
+    To read their bytes is to fetch nearly the whole registry: a thorough look does so.
+    """
     for model in filter(is_ours, list_models(client)):
-        for version in list_versions(client, model):
-            if version.version in needed_versions(list_versions(client, model)):
+        versions = list_versions(client, model)
+        needed = needed_versions(versions)
+        for version in versions:
+            if version.version in needed or _is_whole(client, version, thorough=thorough):
                 continue
-            if _is_whole(client, version):
+            # Asked again: since the listing it may have got an alias, or be what one stands on.
+            if version.version in needed_versions(list_versions(client, model)):
                 continue
             reaped.versions.append(version.name)
             if not dry_run:
@@ -154,10 +161,13 @@ def remove_version(client: MlflowClient, settings: Settings, version: Version) -
     return True
 
 
-def _is_whole(client: MlflowClient, version: Version) -> bool:
-    """Say whether every byte of a version is there; one that cannot be read now is not judged."""
-    if not version.tags.get("manifest_sha256"):
-        return False
+def _is_whole(client: MlflowClient, version: Version, *, thorough: bool) -> bool:
+    """Say whether a version has a manifest, and where `thorough` whether every byte is there.
+
+    One that cannot be read now is not judged.
+    """
+    if not thorough or not version.tags.get("manifest_sha256"):
+        return bool(version.tags.get("manifest_sha256"))
     with tempfile.TemporaryDirectory() as scratch:
         try:
             fetch(client, version.model, version.version, Path(scratch))

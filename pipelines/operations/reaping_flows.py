@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 from prefect import State
@@ -86,7 +86,7 @@ class Verdict:
         return self.run.state is not None and self.run.state.is_cancelling()
 
     @property
-    def end(self) -> State:
+    def end(self) -> State[Any]:
         """The state in which it, and each open task of it, is closed."""
         return Cancelled(message=self.why) if self.is_cancelled else Crashed(message=self.why)
 

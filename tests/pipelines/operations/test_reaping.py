@@ -205,6 +205,46 @@ def test_a_version_without_a_whole_manifest_is_removed_unless_it_has_an_alias(
     assert reap(settings).versions == []
 
 
+def test_only_a_thorough_look_fetches_versions_and_none_lists_them_for_each(
+    settings, client, version, monkeypatch
+):
+    spoilt, without, *_ = (version() for _ in range(4))
+    client.delete_model_version_tag(MODEL, str(without.version), "manifest_sha256")
+    stored = client.get_logged_model(logged_id(client.get_model_version(MODEL, spoilt.version)))
+    (local_path(stored.artifact_location) / "model.onnx").write_bytes(b"spoilt")
+    asked = []
+
+    def heard(name):
+        real = getattr(reaping, name)
+        return lambda *words: asked.append(name) or real(*words)
+
+    for name in ("fetch", "list_versions"):
+        monkeypatch.setattr(reaping, name, heard(name))
+    assert reap(settings, thorough=False).versions == [without.name]
+    assert asked == ["list_versions", "list_versions"]  # again before what is removed
+    asked.clear()
+    assert reap(settings).versions == [spoilt.name]
+    assert asked.count("list_versions") == 2
+    assert asked.count("fetch") == 3
+
+
+def test_a_version_that_gets_an_alias_while_the_reaper_looks_stays(
+    settings, client, version, monkeypatch
+):
+    judged, champion = version(), version()
+    client.set_model_version_tag(MODEL, champion.version, "judged_version", judged.version)
+    client.delete_model_version_tag(MODEL, str(judged.version), "manifest_sha256")
+    look = reaping.needed_versions
+
+    def named_meanwhile(versions):
+        found = look(versions)
+        set_challenger(client, MODEL, champion.version)
+        return found
+
+    monkeypatch.setattr(reaping, "needed_versions", named_meanwhile)
+    assert reap(settings).versions == []
+
+
 def test_what_an_aliased_version_was_made_from_is_kept_however_spoilt(settings, client, version):
     judged = version()
     champion = version(refit=True, judged_version=judged.version)
