@@ -30,7 +30,7 @@ from forecasting.stores.liveness import Claim, carried_here, claims
 UPKEEP = ["reaper", "pruner"]
 
 #: The flows that train. Their runs, and those of upkeep, are ours to close.
-TRAINING = ["climate-retraining", "scheduled-retraining", "language-model"]
+TRAINING = ["climate-retraining", "scheduled-retraining", "language-model", "climate-lecture"]
 
 #: States in which somebody should be at work.
 OPEN = [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]
