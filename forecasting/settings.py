@@ -4,7 +4,7 @@ from pathlib import Path
 from tomllib import TOMLDecodeError
 from typing import Final, Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -70,6 +70,12 @@ class Settings(BaseSettings):
     two_pairs_of_eyes: bool = Field(
         default=False, description="the gate only proposes, and a person's approval promotes"
     )
+
+    @field_validator("tracking_uri")
+    @classmethod
+    def _empty_is_unset(cls, value: str | None) -> str | None:
+        """Take an empty address, as `GATECAST_TRACKING_URI=` gives it, for none."""
+        return value or None
 
     @classmethod
     def settings_customise_sources(

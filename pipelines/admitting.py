@@ -34,8 +34,12 @@ RECENT_STEPS = 400
 
 
 def land_files(settings: Settings, name: str, csv: Sequence[str]) -> list[str]:
-    """Land a dataset's raw files; returns their paths."""
-    files = land(find_dataset(name), settings, [Path(path) for path in csv])
+    """Land a dataset's raw files; returns their paths.
+
+    Another process that lands them is waited for as long as a download may take.
+    """
+    local, wait = [Path(path) for path in csv], settings.fetch_deadline_seconds
+    files = land(find_dataset(name), settings, local, wait=wait)
     return [str(file.path) for file in files]
 
 

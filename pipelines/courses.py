@@ -78,7 +78,7 @@ def courses(
     """Open a run for every part while nobody else retrains one of the stations.
 
     Raises:
-        AlreadyRunning: another process is retraining one of the stations.
+        TurnTaken: another process is retraining one of the stations.
     """
     with ExitStack() as whole:
         turns = {

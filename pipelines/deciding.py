@@ -9,10 +9,26 @@ from mlflow import MlflowClient
 
 from forecasting.climate.gate import Verdict
 from forecasting.climate.refit import RefitVerdict
+from forecasting.settings import Settings
 from forecasting.stores.decisions import DecisionEntry
-from forecasting.stores.registry.aliases import Move, previous_champion
+from forecasting.stores.fencing import Fence
+from forecasting.stores.registry.aliases import (
+    CHALLENGER,
+    Move,
+    alias_of,
+    previous_champion,
+    promotion_lock,
+    set_challenger,
+)
 from forecasting.stores.registry.versions import resolve
-from pipelines.outcomes import WENT_BACK, outcome_of, proposal, require_not_rejected
+from pipelines.outcomes import (
+    PROPOSED,
+    REVIEW,
+    WENT_BACK,
+    outcome_of,
+    proposal,
+    require_not_rejected,
+)
 
 #: How often a candidate is judged anew because another one was promoted meanwhile.
 ATTEMPTS = 3
@@ -93,6 +109,27 @@ def outrun(verdict: Verdict) -> Verdict:
         f"At the last judgement: {verdict.sentence}"
     )
     return replace(verdict, promoted=False, sentence=sentence)
+
+
+def challenge(
+    client: MlflowClient, settings: Settings, model: str, version: int, fence: Fence | None
+) -> None:
+    """Make a refused version the challenger, unless the present one waits for a person's word.
+
+    Raises:
+        Fenced: a later retraining has begun.
+    """
+    with promotion_lock(settings, model) as held:
+        if fence is not None:
+            fence.require_newest(settings.root)
+        present = alias_of(client, model, CHALLENGER)
+        if present is None or not _waits(client, model, present):
+            held.require()
+            set_challenger(client, model, version)
+
+
+def _waits(client: MlflowClient, model: str, version: int) -> bool:
+    return resolve(client, f"{model}/{version}").tags.get(REVIEW) == PROPOSED
 
 
 def way_back(client: MlflowClient, model: str, why: str, who: str | None) -> Move:

@@ -36,8 +36,9 @@ from pipelines.workspace import close_workspace, only_run
 )
 def land(corpus: str, text: str | None) -> str:
     """Land the raw file; the only step that meets the network, and so the only one retried."""
-    local = None if text is None else Path(text)
-    return str(land_text(find_corpus(corpus), load_settings(), local))
+    settings, local = load_settings(), None if text is None else Path(text)
+    wait = settings.fetch_deadline_seconds
+    return str(land_text(find_corpus(corpus), settings, local, wait=wait))
 
 
 @task(task_run_name="admit-{corpus}")

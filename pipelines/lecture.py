@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from mlflow import MlflowClient
 from prefect import flow, task
+from prefect.runtime import flow_run
 
 from data_checks.admissions import load_admitted
 from forecasting.climate.export import write_graph
@@ -28,6 +29,7 @@ from forecasting.climate.series import ClimateSeries
 from forecasting.climate.windows import WindowSpec
 from forecasting.recurrent import trainable
 from forecasting.settings import load_settings
+from forecasting.stores.liveness import claimed
 from forecasting.stores.published import GRAPH, WEIGHTS, ModelCard
 from forecasting.stores.registry.versions import Registration, connect, register, store_errors
 from forecasting.training.exporting import write_weights
@@ -53,6 +55,7 @@ def retrain_lecture(
     settings = load_settings()
     station = find_dataset(dataset).place.name
     with (
+        claimed(settings.root, flow_run.id),
         only_run(settings, station),
         recording.parent_run(settings, station, "lecture", seed) as run,
     ):
@@ -186,7 +189,12 @@ def register_lecture(
         f"{metrics['persistence_rmse']:.3f}. {report['parameters']} parameters. "
         "Kept for teaching: it is never promoted.\n"
     )
-    tags = {"station": station, "preset": "lecture", "as_lectured": str(report["as_lectured"])}
+    tags = {
+        "station": station,
+        "preset": "lecture",
+        "as_lectured": str(report["as_lectured"]),
+        "data_sha256": series.sha256,
+    }
     with tempfile.TemporaryDirectory() as scratch:
         graph, weights = Path(scratch) / GRAPH, Path(scratch) / WEIGHTS
         forecaster = LectureForecaster(model, data)

@@ -1,9 +1,10 @@
 """The end of a retraining: register by a stated rule, promote under the lock, log the decision.
 
 A candidate that passes the gate is registered and becomes `champion`. A refused one that fails
-against the champion only is registered as `challenger`, for a reviewer to look at, unless it is
-the champion's equal. Every other candidate is only logged with its run. Where an accepted refit
-takes a candidate's place, both are registered: what was judged, and then what is promoted.
+against the champion only is registered, unless it is the champion's equal, and becomes
+`challenger`, for a reviewer to look at, unless another one waits there for a person's approval.
+Every other candidate is only logged with its run. Where an accepted refit takes a candidate's
+place, both are registered: what was judged, and then what is promoted.
 """
 
 import getpass
@@ -19,12 +20,7 @@ from forecasting.climate.refit import RefitVerdict
 from forecasting.settings import Settings
 from forecasting.stores.fencing import Fence
 from forecasting.stores.published import GRAPH, WEIGHTS, ModelCard, Pointer
-from forecasting.stores.registry.aliases import (
-    ChampionMoved,
-    Move,
-    promote,
-    set_challenger,
-)
+from forecasting.stores.registry.aliases import ChampionMoved, Move, promote
 from forecasting.stores.registry.proposals import settle
 from forecasting.stores.registry.versions import (
     Version,
@@ -36,6 +32,7 @@ from pipelines.deciding import (
     ATTEMPTS,
     Decision,
     Draft,
+    challenge,
     drafted,
     outrun,
     settled,
@@ -195,9 +192,7 @@ def _decided(
     if verdict.promoted:
         verdict = outrun(verdict)
     version = _judged(client, plan.model, version)
-    if fence is not None:
-        fence.require_newest(settings.root)
-    set_challenger(client, plan.model, version)
+    challenge(client, settings, plan.model, version, fence)
     return Decision(
         model=plan.model,
         version=version,

@@ -33,17 +33,24 @@ def experiment_of(client: MlflowClient, settings: Settings, name: str) -> str:
         found = client.get_experiment_by_name(name)
         if found is not None:
             return str(found.experiment_id)
-        location = None
-        if settings.tracking_uri is None:
-            location = (artifact_root(settings) / name).as_uri()
         try:
-            return str(client.create_experiment(name, artifact_location=location))
+            return str(client.create_experiment(name, _location(settings, name)))
         except MlflowException:
             # Another process made it between the look and the making.
             made = client.get_experiment_by_name(name)
             if made is None:
                 raise
             return str(made.experiment_id)
+
+
+def _location(settings: Settings, name: str) -> str | None:
+    """Return where an experiment's artifacts go: under our home, unless a server keeps them.
+
+    MLflow itself would put them into the current folder where it opens a database directly.
+    """
+    if settings.tracking.startswith(("http://", "https://")):
+        return None
+    return (artifact_root(settings) / name).as_uri()
 
 
 def start_run(

@@ -16,7 +16,7 @@ from forecasting.faults import reach
 from forecasting.settings import Settings
 from forecasting.stores.fencing import Fence, take
 from forecasting.stores.files import safe_name, write_json
-from forecasting.stores.locks import Held, held_lock
+from forecasting.stores.locks import Held, held_turn
 from forecasting.stores.stations import climate_model
 
 PLAN = "plan.json"
@@ -111,9 +111,9 @@ def only_run(settings: Settings, station: str) -> Iterator[Turn]:
     """Let one retraining of a station run at a time, on whichever machine.
 
     Raises:
-        AlreadyRunning: another process is retraining the station.
+        TurnTaken: another process is retraining the station.
     """
     name, busy = f"retrain-{safe_name(station)}", f"station {station} is being retrained"
     address = settings.lock_address
-    with held_lock(settings.root, name, address=address, wait=0, busy=busy) as lock:
+    with held_turn(settings.root, name, address=address, busy=busy) as lock:
         yield Turn(lock=lock, fence=take(settings.root, station, address))

@@ -1,12 +1,13 @@
 """Write a decision down before its alias moves, so that a move that is cut off keeps its line.
 
-Every function here is called under the promotion lock of the model.
+Every function here but `under_way` is called under the promotion lock of the model.
 """
 
 import json
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Final
 
 from forecasting.faults import reach
 from forecasting.stores.decisions import (
@@ -23,6 +24,9 @@ from forecasting.stores.decisions import (
 )
 from forecasting.stores.files import write_json
 
+#: How the file of an intended decision ends, behind its model's name.
+INTENDED: Final = ".intended.json"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Intention:
@@ -34,7 +38,13 @@ class Intention:
 
 def intention_path(root: Path, model: str) -> Path:
     """Return where a model's intended decision lies, beside its decisions."""
-    return decisions_path(root, model).with_suffix(".intended.json")
+    return decisions_path(root, model).with_suffix(INTENDED)
+
+
+def under_way(root: Path) -> list[str]:
+    """Return the models of which a promotion is under way or was cut off, without the lock."""
+    paths = (root / "decisions").glob(f"*{INTENDED}")
+    return sorted(path.name.removesuffix(INTENDED) for path in paths)
 
 
 def intend(root: Path, intention: Intention) -> None:

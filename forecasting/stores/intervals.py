@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from forecasting.stores.files import safe_name, write_json
-from forecasting.stores.locks import held_lock
+from forecasting.stores.locks import held_turn
 
 #: How a record is named after the moment at which its interval begins, in UTC.
 STAMP: Final = "%Y%m%dT%H%M%SZ"
@@ -72,11 +72,11 @@ def once(
         again: work it although there is an outcome, which is then replaced.
 
     Raises:
-        AlreadyRunning: another process works an interval of the same kind and key.
+        TurnTaken: another process works an interval of the same kind and key.
     """
     interval.folder(root)  # refuses a name that may not become part of a path
     name, busy = f"interval-{interval.kind}-{interval.key}", f"{interval.kind} of {interval.key}"
-    with held_lock(root, name, address=address, wait=0, busy=f"{busy} is at work"):
+    with held_turn(root, name, address=address, busy=f"{busy} is at work"):
         kept = None if again else outcome_of(root, interval)
         if kept is not None:
             return Worked(outcome=kept, repeated=True)

@@ -6,7 +6,7 @@ long asks whether it is still there before others would see what it did.
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -28,6 +28,10 @@ class LockLost(GatecastError):
     """The database let go of a lock while its holder worked; somebody else may have it by now."""
 
     code = "LOCK_LOST"
+
+
+class TurnTaken(AlreadyRunning):
+    """Another process does the very work that is asked for, and not only something on its way."""
 
 
 class Held(Protocol):
@@ -74,6 +78,29 @@ def held_lock(
     else:
         with _session_lock(address, name, wait=wait, busy=busy) as session:
             yield session
+
+
+@contextmanager
+def held_turn(root: Path, name: str, *, address: str | None, busy: str) -> Iterator[Held]:
+    """Hold the lock of a whole work, without waiting for another process that does it.
+
+    Args:
+        root: the home folder, where the lock's file lies.
+        name: of the work; may become part of a path.
+        address: the PostgreSQL database that keeps the lock instead of a file.
+        busy: what another holder does, as a sentence.
+
+    Raises:
+        TurnTaken: another process does it. What the block itself raises is none of that.
+        SettingsInvalid, DatabaseUnavailable: the database cannot be used.
+    """
+    with ExitStack() as stack:
+        lock = held_lock(root, name, address=address, wait=0, busy=busy)
+        try:
+            held = stack.enter_context(lock)
+        except AlreadyRunning as error:
+            raise TurnTaken(error.message, expected=error.expected, found=error.found) from error
+        yield held
 
 
 class _File:

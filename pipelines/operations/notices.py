@@ -18,7 +18,14 @@ PREFIX: Final = "gatecast-notice-"
 BLOCK: Final = "gatecast-notices"
 
 #: The flows of which a failure is told.
-FLOWS: Final = ["climate-retraining", "scheduled-retraining", "language-model", "reaper", "pruner"]
+FLOWS: Final = [
+    "climate-retraining",
+    "scheduled-retraining",
+    "language-model",
+    "climate-lecture",
+    "reaper",
+    "pruner",
+]
 
 #: What is sent: JSON, whatever the event holds.
 BODY: Final = (

@@ -115,17 +115,23 @@ def _old_version(version: Version, data: frozenset[str] | None, now: float) -> O
 
 
 def _data_of(client: MlflowClient, version: Version) -> frozenset[str] | None:
-    """Return every series that a version was trained on; None where its run does not say."""
-    own = {version.tags[name] for name in ("data_sha256",) if name in version.tags}
+    """Return every series that a version was trained on; None where nothing says it."""
+    own = _named(version.tags)
     try:
+        with store_errors():
+            own = own or _named(client.get_run(version.run_id).data.tags)
         inputs = logged_inputs(client, version)
         plans = [inputs["plan"], *(each["plan"] for each in (inputs["pool"] or {}).values())]
-        return frozenset(own | {plan["data_sha256"] for plan in plans if plan is not None})
+        return frozenset(own | {plan["data_sha256"] for plan in plans if plan is not None}) or None
     except (GatecastError, OSError):
         # It may have been trained on more than its tags say: another night says it.
         return None
     except (KeyError, TypeError):
-        return frozenset(own) if own else None
+        return frozenset(own) or None
+
+
+def _named(tags: dict[str, str]) -> set[str]:
+    return {tags["data_sha256"]} if "data_sha256" in tags else set()
 
 
 def _runs(client: MlflowClient) -> list[Run]:

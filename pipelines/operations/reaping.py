@@ -1,4 +1,4 @@
-"""Close what a dead process left open in MLflow, and remove what it left half-written."""
+"""Close what a dead process left open in MLflow, heal its promotion, remove what it half wrote."""
 
 import shutil
 import tempfile
@@ -12,9 +12,10 @@ from mlflow.entities.model_registry import ModelVersion
 
 from forecasting.errors import GatecastError, ManifestMismatch, TrackingUnavailable
 from forecasting.settings import Settings
+from forecasting.stores.intentions import under_way
 from forecasting.stores.liveness import Process, claims, is_gone
 from forecasting.stores.published import is_ours
-from forecasting.stores.registry.aliases import promotion_lock
+from forecasting.stores.registry.aliases import heal, is_behind, promotion_lock
 from forecasting.stores.registry.pages import every
 from forecasting.stores.registry.versions import (
     Version,
@@ -38,11 +39,20 @@ WRITTEN = (
 )  # fmt: skip
 
 
-def reap_tracking(settings: Settings, reaped: Reaped, *, dry_run: bool = False) -> None:
-    """Close runs of dead processes, then remove what is half-written.
+def reap_tracking(
+    settings: Settings, reaped: Reaped, *, thorough: bool, dry_run: bool = False
+) -> None:
+    """Close runs of dead processes, heal promotions, then remove what is half-written.
 
     Doing it twice changes nothing. A version with an alias, and what it was made from, is never
     touched.
+
+    Args:
+        settings: where things are kept.
+        reaped: takes what was done.
+        thorough: look at every model's champion, and not only where a promotion was cut off; read
+            every byte of the versions that nothing needs.
+        dry_run: change nothing.
     """
     client = connect(settings)
     experiments = _experiments(client)
@@ -54,7 +64,8 @@ def reap_tracking(settings: Settings, reaped: Reaped, *, dry_run: bool = False) 
                 set_tags(client, run.info.run_id, told)
                 with store_errors():
                     client.set_terminated(run.info.run_id, "KILLED")
-    _reap_versions(client, settings, reaped, dry_run=dry_run)
+    _heal(client, settings, reaped, thorough=thorough, dry_run=dry_run)
+    _reap_versions(client, settings, reaped, thorough=thorough, dry_run=dry_run)
     _reap_logged_models(client, settings, experiments, reaped, dry_run=dry_run)
 
 
@@ -91,15 +102,42 @@ def _open_runs(client: MlflowClient, experiments: list[Experiment]) -> list[Run]
         return every(client.search_runs, asked, "attributes.status = 'RUNNING'")
 
 
-def _reap_versions(
-    client: MlflowClient, settings: Settings, reaped: Reaped, *, dry_run: bool
+def _heal(
+    client: MlflowClient, settings: Settings, reaped: Reaped, *, thorough: bool, dry_run: bool
 ) -> None:
-    """Remove versions without a whole manifest that neither have an alias nor are needed by one."""
-    for model in filter(is_ours, list_models(client)):
-        for version in list_versions(client, model):
-            if version.version in needed_versions(list_versions(client, model)):
+    """Have each promotion that was cut off completed or dropped, where no API's child does so.
+
+    A model that cannot be healed is named, and keeps no other from it.
+    """
+    cut_off = under_way(settings.root)
+    further = filter(is_ours, list_models(client)) if thorough else ()
+    for model in sorted({*cut_off, *further}):
+        try:
+            if model not in cut_off and not is_behind(client, settings, model):
                 continue
-            if _is_whole(client, version):
+            if not dry_run:
+                heal(client, settings, model)
+        except GatecastError as error:
+            reaped.unhealed.append(f"{model}: {error.code}: {error}")
+        else:
+            reaped.healed.append(model)
+
+
+def _reap_versions(
+    client: MlflowClient, settings: Settings, reaped: Reaped, *, thorough: bool, dry_run: bool
+) -> None:
+    """Remove versions without a whole manifest that neither have an alias nor are needed by one.
+
+    To read their bytes is to fetch nearly the whole registry: a thorough look does so.
+    """
+    for model in filter(is_ours, list_models(client)):
+        versions = list_versions(client, model)
+        needed = needed_versions(versions)
+        for version in versions:
+            if version.version in needed or _is_whole(client, version, thorough=thorough):
+                continue
+            # Asked again: since the listing it may have got an alias, or be what one stands on.
+            if version.version in needed_versions(list_versions(client, model)):
                 continue
             reaped.versions.append(version.name)
             if not dry_run:
@@ -123,10 +161,13 @@ def remove_version(client: MlflowClient, settings: Settings, version: Version) -
     return True
 
 
-def _is_whole(client: MlflowClient, version: Version) -> bool:
-    """Say whether every byte of a version is there; one that cannot be read now is not judged."""
-    if not version.tags.get("manifest_sha256"):
-        return False
+def _is_whole(client: MlflowClient, version: Version, *, thorough: bool) -> bool:
+    """Say whether a version has a manifest, and where `thorough` whether every byte is there.
+
+    One that cannot be read now is not judged.
+    """
+    if not thorough or not version.tags.get("manifest_sha256"):
+        return bool(version.tags.get("manifest_sha256"))
     with tempfile.TemporaryDirectory() as scratch:
         try:
             fetch(client, version.model, version.version, Path(scratch))

@@ -4,9 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
+from prefect import State
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import (
     FlowFilter,
@@ -21,7 +22,7 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import FlowRun, StateType, TaskRun
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
-from prefect.states import Crashed
+from prefect.states import Cancelled, Crashed
 
 from forecasting.stores.liveness import Claim, carried_here, claims
 
@@ -29,7 +30,7 @@ from forecasting.stores.liveness import Claim, carried_here, claims
 UPKEEP = ["reaper", "pruner"]
 
 #: The flows that train. Their runs, and those of upkeep, are ours to close.
-TRAINING = ["climate-retraining", "scheduled-retraining", "language-model"]
+TRAINING = ["climate-retraining", "scheduled-retraining", "language-model", "climate-lecture"]
 
 #: States in which somebody should be at work.
 OPEN = [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]
@@ -63,6 +64,8 @@ class Reaped:
     task_runs: list[str] = field(default_factory=list)
     retried: list[str] = field(default_factory=list)
     tracking_runs: list[str] = field(default_factory=list)
+    healed: list[str] = field(default_factory=list)
+    unhealed: list[str] = field(default_factory=list)
     logged_models: list[str] = field(default_factory=list)
     versions: list[str] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
@@ -77,11 +80,23 @@ class Verdict:
     why: str
     upkeep: bool = False
 
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether a person has ended it, and only the word of its process is missing."""
+        return self.run.state is not None and self.run.state.is_cancelling()
+
+    @property
+    def end(self) -> State[Any]:
+        """The state in which it, and each open task of it, is closed."""
+        return Cancelled(message=self.why) if self.is_cancelled else Crashed(message=self.why)
+
 
 def reap_flows(
     root: Path, reaped: Reaped, *, dry_run: bool = False, now: datetime | None = None
 ) -> None:
     """Close each open run of ours whose process is gone as crashed, and have it run once more.
+
+    One that a person was cancelling is closed as cancelled, and not run again.
 
     Args:
         root: the home folder, with the records of who stands behind which run.
@@ -99,9 +114,9 @@ def reap_flows(
             if dry_run:
                 continue
             for task in tasks:
-                client.set_task_run_state(task, Crashed(message=verdict.why), force=True)
-            client.set_flow_run_state(run.id, Crashed(message=verdict.why), force=True)
-            retried = None if verdict.upkeep else retry(client, run)
+                client.set_task_run_state(task, verdict.end, force=True)
+            client.set_flow_run_state(run.id, verdict.end, force=True)
+            retried = None if verdict.upkeep or verdict.is_cancelled else retry(client, run)
             if retried is not None:
                 reaped.retried.append(retried)
 

@@ -9,10 +9,11 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from data_checks.declaration import Dataset
-from forecasting.errors import AlreadyRunning, GatecastError
+from forecasting.errors import GatecastError
 from forecasting.settings import load_settings
 from forecasting.stores.intervals import once
 from forecasting.stores.liveness import claimed
+from forecasting.stores.locks import TurnTaken
 from pipelines.catalogue import find_parts, part_names
 from pipelines.climate import retrain_climate
 from pipelines.operations.due import AGE, Reason, due, reasons_of_champion
@@ -45,7 +46,7 @@ def retrain_on_schedule(
 
     Returns:
         The outcome, with the `interval` and whether it is `repeated`; only these and `dropped`
-        where another run was at work.
+        where another run worked the interval, or was retraining the station.
     """
     settings, parts = load_settings(), find_parts(dataset)
     zone = timezone or parts[0].place.timezone
@@ -60,7 +61,7 @@ def retrain_on_schedule(
                 again=again,
                 address=settings.lock_address,
             )
-    except AlreadyRunning as error:
+    except TurnTaken as error:
         return told | {"dropped": str(error)}
     return worked.outcome | told | {"repeated": worked.repeated}
 

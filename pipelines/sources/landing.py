@@ -68,6 +68,7 @@ def land(
     csv: Sequence[Path] = (),
     *,
     policy: ConnectionPolicy | None = None,
+    wait: float = 0.0,
 ) -> tuple[RawFile, ...]:
     """Bring a dataset's files into the landing zone; nothing is landed unless all are whole.
 
@@ -76,15 +77,16 @@ def land(
         settings: the home folder, and how far to go for a download.
         csv: local files to take instead of the declared source.
         policy: whom to ask and how; the settings' own when not given.
+        wait: longest wait for another process that lands the same dataset, in seconds.
 
     Raises:
-        AlreadyRunning: another process lands the same dataset.
+        AlreadyRunning: another process landed the same dataset for longer than the wait.
         SourceUnavailable: the source did not give the whole file in time.
         SourceForbidden: the source's address may not be asked.
         SourceFormat: a file is not the declared data, or not the one that its sum names.
         SourceTooLarge: a file is too large, or unpacks to too much.
     """
-    with ingesting(settings, _shared_by(dataset)):
+    with ingesting(settings, _shared_by(dataset), wait):
         downloads = gather(dataset, tuple(csv), policy or ConnectionPolicy.of(settings))
         tables = [_checked(dataset, download, settings) for download in downloads]
         if not csv and isinstance(dataset.source, Fixed):
@@ -158,14 +160,14 @@ def _shared_by(dataset: Dataset) -> str:
 
 
 @contextmanager
-def ingesting(settings: Settings, name: str) -> Iterator[None]:
+def ingesting(settings: Settings, name: str, wait: float = 0.0) -> Iterator[None]:
     """Hold the one place in which a dataset is landed.
 
     Raises:
-        AlreadyRunning: another process holds it.
+        AlreadyRunning: another process held it for longer than the wait, in seconds.
     """
     lock, busy = f"ingest-{name}", f"{name} is being landed"
-    with held_lock(settings.root, lock, address=settings.lock_address, wait=0, busy=busy):
+    with held_lock(settings.root, lock, address=settings.lock_address, wait=wait, busy=busy):
         yield
 
 

@@ -22,6 +22,7 @@ def land_text(
     text: Path | None = None,
     *,
     policy: ConnectionPolicy | None = None,
+    wait: float = 0.0,
 ) -> Path:
     """Bring a corpus' file into the landing zone; returns its path there.
 
@@ -31,13 +32,14 @@ def land_text(
         text: a local file to take instead of the declared source. Where the declaration fixes
             the bytes, it must be the same ones.
         policy: whom to ask and how; the settings' own when not given.
+        wait: longest wait for another process that lands the same corpus, in seconds.
 
     Raises:
-        AlreadyRunning: another process lands the same corpus.
+        AlreadyRunning: another process landed the same corpus for longer than the wait.
         SourceUnavailable, SourceForbidden, SourceTooLarge: the source did not give the file.
         SourceFormat: it is no text, or not the file that the declaration fixes.
     """
-    with ingesting(settings, f"text-{corpus.name}"):
+    with ingesting(settings, f"text-{corpus.name}", wait):
         content, name = _gather(corpus, text, policy or ConnectionPolicy.of(settings))
         decode(content, name)
         digest = hashlib.sha256(content).hexdigest()

@@ -1,7 +1,8 @@
 """Register a language model by a stated rule, and promote it under the lock.
 
 One that passes the gate is registered and becomes `champion`. A refused one that fails against
-the champion only is registered as `challenger`. Every other is only logged with its run.
+the champion only is registered, and becomes `challenger` unless another one waits there for a
+person's approval. Every other is only logged with its run.
 """
 
 import getpass
@@ -19,15 +20,10 @@ from forecasting.language.vocabulary import VOCABULARY, read_vocabulary
 from forecasting.settings import Settings
 from forecasting.stores.fencing import Fence
 from forecasting.stores.published import GRAPH, WEIGHTS, Pointer, TextCard, read_text_card
-from forecasting.stores.registry.aliases import (
-    ChampionMoved,
-    Move,
-    promote,
-    set_challenger,
-)
+from forecasting.stores.registry.aliases import ChampionMoved, Move, promote
 from forecasting.stores.registry.proposals import settle
 from forecasting.stores.registry.versions import connect, register
-from pipelines.deciding import unrejected, way_back
+from pipelines.deciding import challenge, unrejected, way_back
 from pipelines.inputs import inputs_of, log_inputs
 from pipelines.outcomes import (
     REFUSED,
@@ -129,9 +125,7 @@ def decide_text(
     except ChampionMoved as error:
         decision = _settled(move, _outrun(verdict, error), promoted=False)
     if decision.outcome == REFUSED:
-        if fence is not None:
-            fence.require_newest(settings.root)
-        set_challenger(client, plan.model, version)
+        challenge(client, settings, plan.model, version, fence)
     restate(client, plan.model, version, verdict.sentence, decision.verdict.sentence)
     tag_text_decision(client, decision)
     return decision

@@ -52,6 +52,8 @@ def test_an_empty_tracking_address_is_none(monkeypatch, tmp_path):
     monkeypatch.setenv("GATECAST_TRACKING_URI", "")
 
     assert load_settings(home=tmp_path).tracking.startswith("sqlite:///")
+    assert load_settings().tracking_uri is None
+    assert load_settings(tracking_uri="").tracking_uri is None
 
 
 @pytest.mark.parametrize("value", ["0", "65", "many"])

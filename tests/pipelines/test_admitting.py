@@ -1,4 +1,6 @@
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +11,7 @@ from forecasting.errors import DataRefused, DataUnchecked, SeriesTooShort
 from forecasting.stores.stations import read_station
 from pipelines import admitting
 from pipelines.admitting import RECENT_STEPS, accept, admit_files, divide, land_files
+from pipelines.sources.landing import ingesting
 from pipelines.workspace import read_plan
 
 
@@ -28,6 +31,15 @@ def test_a_file_is_landed_checked_accepted_and_cut_into_blocks(settings, declare
     assert admission.report.parent == settings.root / "reports"
     assert plan == make.plan(make.series(), data_sha256=data_sha256)
     assert (settings.root / "admitted" / data_sha256 / "verdict.json").is_file()
+
+
+def test_another_process_that_lands_the_same_files_is_waited_for(settings, declared):
+    with ThreadPoolExecutor(1) as beside:
+        with ingesting(settings, "oslo"):
+            landing = beside.submit(land_files, settings, str(declared), [])
+            time.sleep(0.2)
+            assert not landing.done()
+        assert len(landing.result(30)) == 1
 
 
 def test_a_station_is_remembered_with_its_last_days_and_what_was_refused(settings, declared, make):

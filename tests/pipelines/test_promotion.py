@@ -5,13 +5,14 @@ import pytest
 from mlflow.exceptions import MlflowException
 
 from forecasting.climate.gate import judge
-from forecasting.errors import ManifestMismatch, ModelOutputInvalid, NoChampion
+from forecasting.errors import AlreadyRunning, ManifestMismatch, ModelOutputInvalid, NoChampion
 from forecasting.stores.published import read_pointer, verify_manifest, version_folder
-from forecasting.stores.registry.aliases import ChampionMoved, alias_of, read_log
+from forecasting.stores.registry import aliases
+from forecasting.stores.registry.aliases import ChampionMoved, alias_of, promotion_lock, read_log
 from forecasting.stores.registry.versions import connect, resolve
 from pipelines import promotion
 from pipelines.deciding import wanted
-from pipelines.promotion import decide, roll_back
+from pipelines.promotion import decide, roll_back, tag_decision
 from pipelines.soundness import smoke_test
 
 MODEL = "climate-oslo"
@@ -141,6 +142,33 @@ def test_under_two_pairs_of_eyes_a_retraining_only_proposes_against_the_newest_c
     told = resolve(client, f"{MODEL}/{version}").description
     assert decision.verdict.sentence in told
     assert "Promoted: " not in told
+
+
+@pytest.fixture
+def refused(candidate):
+    """Register a candidate that only the champion beat; returns its judgement and its version."""
+    judgement, version = candidate(wrong_by=0.2, cell="lstm")
+    return replace(judgement, verdict=replace(judgement.verdict, promoted=False)), version
+
+
+def test_a_refused_candidate_leaves_the_alias_to_one_that_waits_for_approval(
+    work, candidate, refused, client
+):
+    strict = work.settings.model_copy(update={"two_pairs_of_eyes": True})
+    waiting = decide(strict, work.folder, *candidate())
+    tag_decision(client, waiting)
+    assert decide(strict, work.folder, *refused).outcome == "refused"
+    assert alias_of(client, MODEL, "challenger") == waiting.version
+    client.set_model_version_tag(MODEL, str(waiting.version), "review", "rejected")
+    decide(strict, work.folder, *refused)
+    assert alias_of(client, MODEL, "challenger") == refused[1]
+
+
+def test_a_challenger_is_named_under_the_promotion_lock(work, refused, client, monkeypatch):
+    monkeypatch.setattr(aliases, "LOCK_WAIT", 0.05)
+    with promotion_lock(work.settings, MODEL), pytest.raises(AlreadyRunning):
+        decide(work.settings, work.folder, *refused)
+    assert alias_of(client, MODEL, "challenger") is None
 
 
 def test_a_candidate_judged_before_the_champion_moved_is_judged_anew_and_promoted(

@@ -1,8 +1,10 @@
 import hashlib
 import math
 import platform
+import shutil
 import subprocess
 from importlib.metadata import version
+from types import SimpleNamespace
 
 import pytest
 
@@ -35,6 +37,26 @@ def test_an_experiment_is_made_once_and_its_artifacts_stay_under_the_home(client
     assert tracking.experiment_of(client, settings, "climate-oslo") == first
     place = client.get_experiment(first).artifact_location
     assert place.startswith(settings.root.as_uri())
+
+
+def test_artifacts_stay_under_the_home_where_the_store_is_a_database_elsewhere(settings, tmp_path):
+    database = tmp_path / "elsewhere.db"
+    shutil.copyfile(settings.root / "mlflow" / "mlflow.db", database)
+    elsewhere = settings.model_copy(update={"tracking_uri": f"sqlite:///{database}"})
+    client = connect(elsewhere)
+    made = client.get_experiment(tracking.experiment_of(client, elsewhere, "climate-oslo"))
+    assert made.artifact_location.startswith(settings.root.as_uri())
+
+
+def test_a_server_says_itself_where_artifacts_go(settings):
+    asked = []
+    server = settings.model_copy(update={"tracking_uri": "http://mlflow:5000"})
+    client = SimpleNamespace(
+        get_experiment_by_name=lambda _: None,
+        create_experiment=lambda *words: asked.append(words) or 7,
+    )
+    assert tracking.experiment_of(client, server, "climate-oslo") == "7"
+    assert asked == [("climate-oslo", None)]
 
 
 def test_a_candidate_is_a_child_of_the_retraining(runs):

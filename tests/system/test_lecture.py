@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from forecasting.settings import Settings
+from forecasting.stores.liveness import claims
 from forecasting.stores.registry.versions import connect, list_models, resolve
 from tests.system.conftest import unmeasured
 
@@ -117,8 +118,17 @@ def test_the_model_is_registered_apart_without_any_alias_and_never_published(lec
         assert version.aliases == ()
         assert report["verdict"] in version.description
         assert version.tags["as_lectured"] == str(report["as_lectured"])
+        assert (
+            version.tags["data_sha256"] == client.get_run(report["run_id"]).data.tags["data_sha256"]
+        )
     assert not (lectures.home / "published").exists()
     assert not (lectures.home / "promotions.jsonl").exists()
+
+
+def test_each_flow_stood_behind_its_run_with_a_record(lectures):
+    runs = {claim.flow_run for claim in claims(lectures.home)}
+    assert len(runs) == len(lectures.reports)
+    assert "" not in runs
 
 
 def test_loss_table_and_plot_are_on_the_run(lectures, client, tmp_path):

@@ -11,8 +11,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from prefect import flow, task
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter
 from prefect.settings import PREFECT_API_URL, temporary_settings
-from prefect.states import Completed, Pending, Running
+from prefect.states import Cancelling, Completed, Pending, Running
 
 from forecasting.stores.liveness import Process, claimed
 from pipelines.operations import reaping_flows
@@ -154,6 +155,22 @@ def test_a_dead_run_of_a_deployment_is_run_once_more_and_no_more_than_once(serve
     again = reap(tmp_path, now=later + timedelta(minutes=2))
     assert second in again.flow_runs
     assert again.retried == []
+
+
+def test_a_run_whose_process_died_while_a_person_cancelled_it_is_not_run_again(server, tmp_path):
+    deployment = deployed.to_deployment("retrain-cancelled").apply()
+    run = server.create_flow_run_from_deployment(deployment)
+    for begun in (Running(), Cancelling()):  # of one that waits, the server needs nobody's word
+        server.set_flow_run_state(run.id, begun, force=True)
+    left = server.create_task_run(step, run.id, "0", state=Running())
+    reaped = reap(tmp_path, now=datetime.now(UTC) + UNCLAIMED + timedelta(seconds=1))
+    assert str(run.id) in reaped.flow_runs
+    assert state(server, run.id) == "CANCELLED"
+    assert server.read_task_run(left.id).state.type.value == "CANCELLED"
+    asked = server.read_flow_runs(
+        flow_run_filter=FlowRunFilter(deployment_id={"any_": [deployment]})
+    )
+    assert [each.id for each in asked] == [run.id]
 
 
 def test_a_run_that_somebody_tried_again_in_prefect_is_its_new_processs(server, worker, tmp_path):

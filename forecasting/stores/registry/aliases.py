@@ -249,6 +249,12 @@ def heal(client: MlflowClient, settings: Settings, model: str) -> Pointer | None
     return pointer
 
 
+def is_behind(client: MlflowClient, settings: Settings, model: str) -> bool:
+    """Say whether another version than the champion, or a spoilt one, is what is published."""
+    champion = alias_of(client, model, CHAMPION)
+    return champion is not None and not _stands(settings.root, model, champion)
+
+
 def _published(root: Path, model: str) -> int | None:
     try:
         return read_pointer(root, model).version

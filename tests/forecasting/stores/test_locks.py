@@ -10,7 +10,7 @@ import pytest
 
 from forecasting.errors import AlreadyRunning, GatecastError, SettingsInvalid
 from forecasting.settings import load_settings
-from forecasting.stores.locks import LockLost, held_lock
+from forecasting.stores.locks import LockLost, TurnTaken, held_lock, held_turn
 from forecasting.stores.postgres import DatabaseUnavailable, open_database
 from tests.postgres import BINARIES, MISSING, cluster, free_port
 
@@ -86,6 +86,20 @@ def test_an_error_of_the_work_gives_the_lock_back(tmp_path, address):
         raise TimeoutError("the source hangs")
     with lock(tmp_path, address):
         pass
+
+
+def test_only_another_holder_takes_the_turn_and_not_what_the_work_met_on_its_way(tmp_path, address):
+    def turn():
+        return held_turn(tmp_path, "oslo", address=address, busy="oslo is being retrained")
+
+    with turn() as held:
+        held.require()
+        with pytest.raises(TurnTaken, match="oslo is being retrained") as refusal, turn():
+            pass
+    assert refusal.value.code == "ALREADY_RUNNING"
+    with lock(tmp_path, address, "files"), pytest.raises(AlreadyRunning) as met, turn():
+        lock(tmp_path, address, "files").__enter__()
+    assert type(met.value) is AlreadyRunning
 
 
 def test_a_holder_whose_session_was_ended_notices_and_another_may_have_the_lock(tmp_path, database):

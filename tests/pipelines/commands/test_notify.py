@@ -5,6 +5,7 @@ from pipelines.commands.models import _tell_rollback
 from pipelines.commands.notify import notify
 from pipelines.commands.schedule import SchedulerUnavailable
 from pipelines.operations.notices import FLOWS, NOTICES, WebhookInvalid
+from pipelines.operations.reaping_flows import TRAINING
 
 
 @pytest.mark.usefixtures("settings")
@@ -28,11 +29,13 @@ def test_an_address_that_cannot_be_called_is_refused_before_the_server_is_asked(
 def test_every_flow_of_ours_and_every_event_that_we_emit_of_trouble_is_told():
     from pipelines.climate import retrain_climate  # noqa: PLC0415 - prefect takes seconds
     from pipelines.language import train_language  # noqa: PLC0415 - with it
+    from pipelines.lecture import retrain_lecture  # noqa: PLC0415 - with it
     from pipelines.operations.scheduled import retrain_on_schedule  # noqa: PLC0415 - with it
     from pipelines.operations.upkeep import prune, reap  # noqa: PLC0415 - with it
 
-    flows = (retrain_climate, train_language, retrain_on_schedule, prune, reap)
-    assert {each.name for each in flows} == set(FLOWS)
+    training = (retrain_climate, train_language, retrain_on_schedule, retrain_lecture)
+    assert {each.name for each in training} == set(TRAINING)
+    assert {each.name for each in (*training, prune, reap)} == set(FLOWS)
     events = {event for notice in NOTICES for event in notice.events}
     assert {
         "gatecast.refused",

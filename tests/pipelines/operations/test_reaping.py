@@ -13,6 +13,7 @@ from forecasting.stores.registry import pages
 from forecasting.stores.registry.aliases import set_challenger
 from forecasting.stores.registry.versions import connect, fetch, list_versions
 from pipelines import tracking
+from pipelines.operations import reaping
 from pipelines.operations.reaping import (
     LEFT_OVER,
     local_path,
@@ -53,9 +54,9 @@ def start(client, settings):
     return begin
 
 
-def reap(settings, **options):
+def reap(settings, *, thorough=True, **options):
     reaped = Reaped()
-    reap_tracking(settings, reaped, **options)
+    reap_tracking(settings, reaped, thorough=thorough, **options)
     return reaped
 
 
@@ -201,6 +202,46 @@ def test_a_version_without_a_whole_manifest_is_removed_unless_it_has_an_alias(
     assert sorted(reap(settings).versions) == sorted([without.name, spoilt.name])
     left = {each.version for each in list_versions(client, MODEL)}
     assert left == {sound.version, named.version}
+    assert reap(settings).versions == []
+
+
+def test_only_a_thorough_look_fetches_versions_and_none_lists_them_for_each(
+    settings, client, version, monkeypatch
+):
+    spoilt, without, *_ = (version() for _ in range(4))
+    client.delete_model_version_tag(MODEL, str(without.version), "manifest_sha256")
+    stored = client.get_logged_model(logged_id(client.get_model_version(MODEL, spoilt.version)))
+    (local_path(stored.artifact_location) / "model.onnx").write_bytes(b"spoilt")
+    asked = []
+
+    def heard(name):
+        real = getattr(reaping, name)
+        return lambda *words: asked.append(name) or real(*words)
+
+    for name in ("fetch", "list_versions"):
+        monkeypatch.setattr(reaping, name, heard(name))
+    assert reap(settings, thorough=False).versions == [without.name]
+    assert asked == ["list_versions", "list_versions"]  # again before what is removed
+    asked.clear()
+    assert reap(settings).versions == [spoilt.name]
+    assert asked.count("list_versions") == 2
+    assert asked.count("fetch") == 3
+
+
+def test_a_version_that_gets_an_alias_while_the_reaper_looks_stays(
+    settings, client, version, monkeypatch
+):
+    judged, champion = version(), version()
+    client.set_model_version_tag(MODEL, champion.version, "judged_version", judged.version)
+    client.delete_model_version_tag(MODEL, str(judged.version), "manifest_sha256")
+    look = reaping.needed_versions
+
+    def named_meanwhile(versions):
+        found = look(versions)
+        set_challenger(client, MODEL, champion.version)
+        return found
+
+    monkeypatch.setattr(reaping, "needed_versions", named_meanwhile)
     assert reap(settings).versions == []
 
 

@@ -233,6 +233,18 @@ def test_while_nobody_can_read_what_versions_were_made_from_no_data_go(aged, mon
     assert folder.exists()
 
 
+def test_while_nothing_says_what_a_version_was_trained_on_no_data_go(aged, version):
+    settings, client, _ = aged
+    folder = settings.root / "admitted" / ("e" * 64)
+    folder.mkdir(parents=True)
+    (folder / "verdict.json").write_text('{"files_sha256": ["%s"]}' % ("f" * 64))
+    lecture = version(model="climate-oslo-lecture")  # as it was registered once, without the tag
+    assert prune_home(settings, now=time.time() + 40 * DAY).data == []
+    assert folder.exists()
+    client.set_tag(lecture.run_id, "data_sha256", "d" * 64)
+    assert prune_home(settings, now=time.time() + 40 * DAY).data == ["e" * 64]
+
+
 def test_work_that_nobody_finished_goes_unless_somebody_is_at_work(aged):
     settings, _, _ = aged
     [work] = (settings.root / "runs").iterdir()

@@ -3,11 +3,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from filelock import FileLock
 
-from forecasting.errors import DataRefused, SourceUnavailable
+from forecasting.errors import AlreadyRunning, DataRefused, SourceUnavailable
+from forecasting.settings import load_settings
 from forecasting.stores.liveness import claims
 from pipelines.operations import scheduled
 from pipelines.operations.due import AGE, Due
 from pipelines.operations.scheduled import moment_of_run, retrain_on_schedule
+from pipelines.workspace import only_run
 
 NOW = datetime(2026, 6, 10, 20, 0, tzinfo=UTC)
 
@@ -67,6 +69,31 @@ def test_a_tick_that_meets_a_run_at_work_is_dropped_and_remembers_nothing(traine
     assert "is at work" in told["dropped"]
     assert trained == []
     assert tick()["repeated"] is False
+
+
+def test_a_tick_that_meets_a_retraining_of_its_station_is_dropped_too(
+    trained, monkeypatch, tmp_path
+):
+    def train(**_):
+        with only_run(load_settings(), "seattle"):
+            return {}
+
+    monkeypatch.setattr(scheduled, "retrain_climate", train)
+    (tmp_path / "home" / "locks").mkdir(parents=True)
+    with FileLock(tmp_path / "home" / "locks" / "retrain-seattle.lock"):
+        assert "station seattle is being retrained" in tick()["dropped"]
+    assert tick()["repeated"] is False
+    assert trained == []
+
+
+def test_a_lock_that_the_work_could_not_have_in_time_fails_the_run(trained, monkeypatch):
+    def train(**_):
+        raise AlreadyRunning("another promotion of climate-seattle is running")
+
+    monkeypatch.setattr(scheduled, "retrain_climate", train)
+    with pytest.raises(AlreadyRunning, match="another promotion"):
+        tick()
+    assert trained == []
 
 
 def test_a_refused_retraining_is_no_outcome_and_is_tried_again(trained, monkeypatch):

@@ -1,10 +1,14 @@
 import gzip
 import hashlib
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from forecasting.errors import SourceFormat, SourceUnavailable
+from pipelines import language
+from pipelines.sources.landing import ingesting
 from pipelines.texts import landing
 from pipelines.texts.catalogue import PACKAGED, find_corpus
 from pipelines.texts.landing import land_text
@@ -21,6 +25,15 @@ def test_a_text_is_landed_once_under_its_own_sum_and_says_whence_it_came(setting
     card = json.loads(first.with_suffix(".json").read_bytes())
     assert (card["corpus"], card["licence"]) == ("words", "CC0-1.0")
     assert card["source"].endswith("words.txt")
+
+
+def test_the_flow_waits_for_another_process_that_lands_the_same_text(settings, declared_words):
+    with ThreadPoolExecutor(1) as beside:
+        with ingesting(settings, "text-words"):
+            landed = beside.submit(language.land.fn, str(declared_words), None)
+            time.sleep(0.2)
+            assert not landed.done()
+        assert landed.result(30).endswith(".txt")
 
 
 def test_the_packaged_corpus_needs_no_network(settings):
