@@ -13,7 +13,7 @@ from forecasting.climate.pooling import GLOBAL
 from forecasting.climate.recipe import SEED, recipe_of
 from forecasting.errors import GatecastError, SourceUnavailable
 from forecasting.faults import reach
-from forecasting.settings import load_settings
+from forecasting.settings import load_settings, read_settings
 from forecasting.stores.fencing import Fence
 from forecasting.stores.files import storage_errors
 from forecasting.stores.liveness import claimed
@@ -173,7 +173,7 @@ def rehearse(folder: str, run_id: str) -> dict[str, Any]:
 @flow(
     name="climate-retraining",
     flow_run_name="retrain-{dataset}-{preset}",
-    task_runner=task_runner(load_settings()),
+    task_runner=task_runner(read_settings()),
 )
 def retrain_climate(
     dataset: str = "seattle",

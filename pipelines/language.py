@@ -10,7 +10,7 @@ from prefect.runtime import flow_run
 from data_checks.text_admissions import save_text
 from data_checks.texts import admit_text
 from forecasting.language.recipe import SEED
-from forecasting.settings import load_settings
+from forecasting.settings import load_settings, read_settings
 from forecasting.stores.fencing import Fence
 from forecasting.stores.liveness import claimed
 from pipelines import tracking
@@ -110,7 +110,7 @@ def promote(folder: str, version: int | None, run_id: str, fence: Fence) -> dict
 @flow(
     name="language-model",
     flow_run_name="language-{corpus}-{preset}",
-    task_runner=task_runner(load_settings()),
+    task_runner=task_runner(read_settings()),
 )
 def train_language(
     corpus: str = PACKAGED,

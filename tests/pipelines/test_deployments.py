@@ -4,7 +4,7 @@ import pytest
 from prefect.client.schemas.objects import ConcurrencyLimitStrategy
 from prefect.utilities.importtools import import_object
 
-from forecasting.errors import CorpusUnknown, DatasetUnknown
+from forecasting.errors import CorpusUnknown, DatasetUnknown, SettingsInvalid
 from pipelines import language
 from pipelines.deployments import deployments, language_deployments, upkeep_deployments
 from pipelines.operations import scheduled, upkeep
@@ -118,6 +118,18 @@ def test_every_entrypoint_offered_to_a_work_pool_is_an_installed_flow_wherever_i
         flows["language-schoolmistress"] = language.train_language
         wanted = flows.get(entry["name"], scheduled.retrain_on_schedule)
         assert import_object(entry["entrypoint"]) is wanted
+
+
+def test_a_run_in_a_work_pool_refuses_a_home_that_would_go_with_its_folder(
+    tmp_path, own_environment, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    own_environment.pop("GATECAST_HOME", None)
+    own_environment["PREFECT__FLOW_RUN_ID"] = "run"
+    for entry in declared_for_a_work_pool()["deployments"]:
+        with pytest.raises(SettingsInvalid, match="an absolute path in GATECAST_HOME; found var"):
+            import_object(entry["entrypoint"]).fn()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_version_named_in_the_file_is_the_pinned_one():
