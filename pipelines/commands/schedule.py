@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 #: A Prefect server was ready after 16 to 18 s on two quiet cores.
 SERVER_START_SECONDS = 120.0
 
+#: How long the port of a killed schedule may stay taken: its server looks for it twice a second.
+PORT_SECONDS = 3.0
+
 #: How long a server that was asked to stop may take.
 SERVER_STOP_SECONDS = 20.0
 
@@ -151,12 +154,13 @@ def prefect_server(port: int) -> Iterator[str]:
     if given:
         yield given
         return
-    if not port_free(port):
+    if not _comes_free(port):
         raise SchedulerUnavailable(
             f"port {port} is taken",
             expected="a free port (--port), or PREFECT_API_URL of a running server",
         )
-    command = [sys.executable, "-m", "prefect", "server", "start"]
+    # It would outlive a killed schedule, and keep the port from the next one.
+    command = [sys.executable, "-m", "pipelines.server", str(os.getpid())]
     command += ["--host", "127.0.0.1", "--port", str(port), "--analytics-off"]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL)  # noqa: S603 - our own words
     os.environ["PREFECT_API_URL"] = address = f"http://127.0.0.1:{port}/api"
@@ -182,6 +186,15 @@ def port_free(port: int) -> bool:
             probe.bind(("127.0.0.1", port))
         except OSError:
             return False
+    return True
+
+
+def _comes_free(port: int) -> bool:
+    deadline = time.monotonic() + PORT_SECONDS
+    while not port_free(port):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
     return True
 
 
