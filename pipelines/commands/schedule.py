@@ -14,10 +14,11 @@ from urllib.parse import urlsplit
 
 from rich.console import Console
 
-from forecasting.errors import DataRefused, GatecastError
+from forecasting.errors import DataRefused
 from forecasting.settings import Settings
 from pipelines.catalogue import find_parts
 from pipelines.environment import prepare
+from pipelines.server import SchedulerUnavailable, scheduler_errors
 
 if TYPE_CHECKING:
     from prefect import State
@@ -37,12 +38,6 @@ ONCE_MORE = "again"
 
 #: What is scheduled where nothing is named: the packaged station and the packaged corpus.
 USUAL = ("seattle", "schoolmistress")
-
-
-class SchedulerUnavailable(GatecastError):
-    """No Prefect server answers, and none could be started."""
-
-    code = "SCHEDULER_UNAVAILABLE"
 
 
 def schedule(
@@ -74,7 +69,7 @@ def schedule(
 
     settings = load_settings()
     prepare(settings)
-    with prefect_server(port) as address:
+    with prefect_server(port) as address, scheduler_errors():
         from prefect import serve  # noqa: PLC0415 - reads the server's address on import
 
         from pipelines.deployments import (  # noqa: PLC0415
