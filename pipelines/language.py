@@ -12,6 +12,7 @@ from data_checks.texts import admit_text
 from forecasting.language.recipe import SEED
 from forecasting.settings import load_settings, read_settings
 from forecasting.stores.fencing import Fence
+from forecasting.stores.files import storage_errors
 from forecasting.stores.liveness import claimed
 from pipelines import tracking
 from pipelines.climate import source_was_away
@@ -124,6 +125,7 @@ def train_language(
     params = {"preset": preset, "seed": seed, "corpus": corpus}
     with (
         claimed(settings.root, flow_run.id),
+        storage_errors("the training"),
         only_run(settings, model) as turn,
         tracking.recorded_run(settings, model, f"train {model} {preset}", params) as run,
     ):
