@@ -72,7 +72,7 @@ def admit(
     )
     recording.log_admission(settings, run_id, admission)
     if not dry_run and until is None:
-        keep_attempt(settings.root, find_dataset(dataset).model, admission)
+        keep_attempt(settings.root, find_dataset(dataset).model, admission, run_id)
     data_sha256 = admitting.accept(settings, dataset, admission)
     return rehearsing.cut_off(settings, admission, until) if until else data_sha256
 
@@ -160,7 +160,7 @@ def promote(folder: str, version: int | None, run_id: str, fence: Fence) -> dict
         description="decision of the gate",
     )
     tell_decision(settings.root, decision, run_id)
-    settle_attempt(settings.root, decision.model)
+    settle_attempt(settings.root, decision.model, run_id)
     return recording.decision_json(judgement, decision, run_id)
 
 

@@ -17,9 +17,10 @@ from forecasting.settings import Settings
 from forecasting.stores.decisions import read_decisions
 from forecasting.stores.registry.versions import connect, list_models
 from pipelines import climate
+from pipelines.attempts import keep, last_attempt
 from pipelines.commands import backfill as verb
 from pipelines.rehearsing import cut_off
-from tests.pipelines.several import DECLARATION, without_prefect, write_sound
+from tests.pipelines.several import DECLARATION, retrain, without_prefect, write_sound
 
 PART = "#tacoma@temperature_2m_mean"
 
@@ -128,6 +129,14 @@ def test_days_that_are_none_or_too_many_are_refused(first, last, every):
     days = verb.Days(first=date.fromisoformat(first), last=date.fromisoformat(last), every=every)
     with pytest.raises(SettingsInvalid, match="no days to train as of"):
         days.each()
+
+
+def test_a_backfill_that_promotes_settles_no_other_runs_attempt(settings, admission, tmp_path):
+    keep(settings.root, "climate-tacoma", admission, "a killed run")
+    with without_prefect():
+        decision = retrain(f"{write_sound(tmp_path)}{PART}", until="2013-09-20")
+    assert decision["promoted"]
+    assert last_attempt(settings.root, "climate-tacoma") is None
 
 
 FIRST = verb.Days(first=date(2013, 9, 20), last=date(2013, 9, 20), every=10)
