@@ -149,7 +149,7 @@ def test_a_dataset_of_several_stations_and_targets_is_one_deployment(tmp_path):
 def test_two_names_of_one_station_or_corpus_are_refused(tmp_path):
     other = tmp_path / "other.toml"
     other.write_bytes((SHIPPED / "seattle.toml").read_bytes())
-    with pytest.raises(SettingsInvalid, match="one name; .*; found retrain-seattle") as refusal:
+    with pytest.raises(SettingsInvalid, match="found retrain-seattle") as refusal:
         make_deployments("seattle", "delhi", str(other))
     assert refusal.value.code == "SETTINGS_INVALID"
     with pytest.raises(SettingsInvalid, match="found language-schoolmistress"):
