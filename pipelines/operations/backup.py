@@ -28,7 +28,7 @@ FORM = 1
 #: Prefect's databases are copied by SQLite itself.
 FOLDERS = (
     "raw", "admitted", "texts", "reports", "stations", "published", "decisions", "intervals",
-    "attempts", "fencing", "notices", "keys", "mlflow", "explanations",
+    "attempts", "fencing", "notices", "keys", "mlflow", "explanations", "surveys",
 )  # fmt: skip
 LOOSE = ("promotions.jsonl",)
 DATABASES = ("mlflow/mlflow.db", "prefect/prefect.db")

@@ -203,6 +203,14 @@ def test_a_file_that_is_pruned_between_listing_and_copying_is_left_out(home, tmp
     assert "mlflow/mlflow.db" in named
 
 
+def test_what_surveys_have_written_comes_along(home, tmp_path):
+    forecasts = "surveys/coast/forecasts/station=oslo/part.parquet"
+    (home.root / forecasts).parent.mkdir(parents=True)
+    (home.root / forecasts).write_bytes(b"forecasts")
+    back_up(home, tmp_path / "copy")
+    assert (tmp_path / "copy" / forecasts).read_bytes() == b"forecasts"
+
+
 def test_a_home_below_a_folder_of_any_name_is_backed_up(home, tmp_path):
     below = tmp_path / ".tmp-mine" / "home"
     shutil.copytree(home.root, below)
