@@ -1,5 +1,6 @@
 """Say where things are kept: one home folder, and what may be moved out of it."""
 
+import os
 from pathlib import Path
 from tomllib import TOMLDecodeError
 from typing import Final, Literal
@@ -17,6 +18,10 @@ from forecasting.errors import SettingsInvalid
 
 #: Endings of settings that are, or may hold, a secret: what they were set to is never shown.
 UNSHOWN: Final = ("_uri", "_secret", "_storage", "_url")
+
+#: The variable by which a process knows that it was started for one run of a deployment. A work
+#: pool's run starts in a folder that is removed at its end, and a relative home in it would be too.
+CARRIED: Final = "PREFECT__FLOW_RUN_ID"
 
 
 class Settings(BaseSettings):
@@ -113,6 +118,26 @@ def load_settings(**flags: object) -> Settings:
 
     Args:
         flags: values given on the command line; None means not given.
+
+    Raises:
+        SettingsInvalid: a value has the wrong type or range, the file is no TOML, or a
+            deployment's run would keep its home where it was started.
+    """
+    settings = read_settings(**flags)
+    if os.environ.get(CARRIED) and not settings.home.expanduser().is_absolute():
+        raise SettingsInvalid(
+            "setting home: a deployment's run may start in a folder that is removed at its end",
+            expected="an absolute path in GATECAST_HOME",
+            found=settings.home,
+        )
+    return settings
+
+
+def read_settings(**flags: object) -> Settings:
+    """Read the settings wherever the home may lie: an import must not refuse what its flow says.
+
+    Args:
+        flags: as for `load_settings`.
 
     Raises:
         SettingsInvalid: a value has the wrong type or range, or the file is no TOML.

@@ -13,17 +13,19 @@ from forecasting.stores.files import safe_name, write_json
 class Attempt:
     """The files of a retraining by their SHA-256, and the verdict of the checks on them.
 
-    `code` is the first refusal's; `data_sha256` is None where the files were refused.
+    `code` is the first refusal's; `data_sha256` is None where the files were refused; `run_id` is
+    the retraining's.
     """
 
     files_sha256: tuple[str, ...]
     verdict: str
     code: str | None
     data_sha256: str | None
+    run_id: str = ""
 
 
-def keep(root: Path, model: str, admission: Admission) -> None:
-    """Note a model's newest attempt, durably.
+def keep(root: Path, model: str, admission: Admission, run_id: str) -> None:
+    """Note a model's newest attempt, a run's, durably.
 
     Files that were refused are done with. Those that were accepted are so once a decision came of
     them (`settle`): a retraining that is killed on the way leaves them as new as they were.
@@ -34,22 +36,31 @@ def keep(root: Path, model: str, admission: Admission) -> None:
         verdict=admission.verdict,
         code=refusals[0] if refusals else None,
         data_sha256=admission.data_sha256,
+        run_id=run_id,
     )
     refused = admission.series is None
     path = attempt_path(root, model) if refused else _begun_path(root, model)
     write_json(path, asdict(attempt))
 
 
-def settle(root: Path, model: str) -> None:
-    """Let the attempt that was begun last count: a decision has come of it."""
-    with suppress(FileNotFoundError):
+def settle(root: Path, model: str, run_id: str) -> None:
+    """Let the attempt that was begun last count, where a decision has come of that very run.
+
+    A backfill begins none: what a killed retraining has begun before it stays as new as it was.
+    """
+    begun = _read(_begun_path(root, model))
+    if begun is not None and begun.run_id == run_id:
         _begun_path(root, model).replace(attempt_path(root, model))
 
 
 def last_attempt(root: Path, model: str) -> Attempt | None:
     """Return a model's newest attempt; None where there was none, or its note is spoilt."""
+    return _read(attempt_path(root, model))
+
+
+def _read(path: Path) -> Attempt | None:
     with suppress(OSError, ValueError, TypeError, KeyError):
-        content = json.loads(attempt_path(root, model).read_bytes())
+        content = json.loads(path.read_bytes())
         return Attempt(**{**content, "files_sha256": tuple(content["files_sha256"])})
     return None
 

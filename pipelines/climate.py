@@ -13,7 +13,7 @@ from forecasting.climate.pooling import GLOBAL
 from forecasting.climate.recipe import SEED, recipe_of
 from forecasting.errors import GatecastError, SourceUnavailable
 from forecasting.faults import reach
-from forecasting.settings import load_settings
+from forecasting.settings import load_settings, read_settings
 from forecasting.stores.fencing import Fence
 from forecasting.stores.files import storage_errors
 from forecasting.stores.liveness import claimed
@@ -72,7 +72,7 @@ def admit(
     )
     recording.log_admission(settings, run_id, admission)
     if not dry_run and until is None:
-        keep_attempt(settings.root, find_dataset(dataset).model, admission)
+        keep_attempt(settings.root, find_dataset(dataset).model, admission, run_id)
     data_sha256 = admitting.accept(settings, dataset, admission)
     return rehearsing.cut_off(settings, admission, until) if until else data_sha256
 
@@ -160,7 +160,7 @@ def promote(folder: str, version: int | None, run_id: str, fence: Fence) -> dict
         description="decision of the gate",
     )
     tell_decision(settings.root, decision, run_id)
-    settle_attempt(settings.root, decision.model)
+    settle_attempt(settings.root, decision.model, run_id)
     return recording.decision_json(judgement, decision, run_id)
 
 
@@ -173,7 +173,7 @@ def rehearse(folder: str, run_id: str) -> dict[str, Any]:
 @flow(
     name="climate-retraining",
     flow_run_name="retrain-{dataset}-{preset}",
-    task_runner=task_runner(load_settings()),
+    task_runner=task_runner(read_settings()),
 )
 def retrain_climate(
     dataset: str = "seattle",

@@ -7,6 +7,7 @@ from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLi
 from prefect.deployments.runner import RunnerDeployment
 from prefect.types.entrypoint import EntrypointType
 
+from forecasting.errors import SettingsInvalid
 from pipelines.catalogue import find_parts, resolved
 from pipelines.language import train_language
 from pipelines.operations.scheduled import retrain_on_schedule
@@ -35,6 +36,7 @@ def deployments(
     Raises:
         DatasetUnknown, DatasetInvalid: a name cannot be used.
         ScheduleInvalid: the fields or the zone cannot be read.
+        SettingsInvalid: two names stand for one station, or one part.
     """
     made: list[RunnerDeployment] = []
     for name in names:
@@ -60,6 +62,23 @@ def deployments(
             entrypoint_type=EntrypointType.MODULE_PATH,
         )
         made.append(cast("RunnerDeployment", deployment))  # no event loop runs here
+    return told_apart(made)
+
+
+def told_apart(made: list[RunnerDeployment]) -> list[RunnerDeployment]:
+    """Return the deployments, if no later one takes an earlier one's place in the server.
+
+    Raises:
+        SettingsInvalid: two have one name.
+    """
+    names = [each.name for each in made]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise SettingsInvalid(
+            "two schedules would have one name",
+            expected="each station, part or corpus once",
+            found=", ".join(twice),
+        )
     return made
 
 
@@ -95,6 +114,7 @@ def language_deployments(
     Raises:
         CorpusUnknown, CorpusInvalid: a name cannot be used.
         ScheduleInvalid: the fields or the zone cannot be read.
+        SettingsInvalid: two names stand for one corpus.
     """
     made: list[RunnerDeployment] = []
     for name in names:
@@ -111,4 +131,4 @@ def language_deployments(
             entrypoint_type=EntrypointType.MODULE_PATH,
         )
         made.append(cast("RunnerDeployment", deployment))  # no event loop runs here
-    return made
+    return told_apart(made)

@@ -8,6 +8,13 @@ from forecasting.stores.registry.store import quiet_environment
 #: Where a Prefect server keeps who holds a deployment's one place: in files under its home.
 LEASES = "prefect.server.concurrency.lease_storage.filesystem"
 
+#: Prefect keeps its runs for ever unless told otherwise, and the reaper has 1,440 a day. What came
+#: of a retraining is in MLflow and in the home folder; two weeks of runs are enough to look at.
+VACUUM = {
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": "1209600",
+}
+
 
 def prepare(settings: Settings) -> None:
     """Keep Prefect's home under ours, give its own server time to start, send nothing anywhere.
@@ -29,6 +36,7 @@ def prepare(settings: Settings) -> None:
         # In memory, as is its way, the place of a run that is killed with its server would stay
         # taken, and its deployment, which runs once at a time, would never run again.
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": LEASES,
+        **VACUUM,
         "PREFECT_LOGGING_LEVEL": "WARNING",
         "PREFECT_CLI_PROMPT": "false",
         "MPLBACKEND": "Agg",

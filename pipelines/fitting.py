@@ -120,12 +120,16 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def end_with_parent() -> None:
-    """Let this process end once the one that started it is gone: its work is begun elsewhere."""
-    parent = os.getppid()
+def end_with_parent(parent: int | None = None) -> None:
+    """Let this process end once the one that started it is gone: its work is begun elsewhere.
+
+    Args:
+        parent: that one's id, which it has told; who it is now when left out.
+    """
+    started_by = os.getppid() if parent is None else parent
 
     def wait() -> None:
-        while os.getppid() == parent:
+        while os.getppid() == started_by:
             time.sleep(PARENT_LOOK)
         os._exit(1)
 

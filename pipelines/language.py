@@ -10,8 +10,9 @@ from prefect.runtime import flow_run
 from data_checks.text_admissions import save_text
 from data_checks.texts import admit_text
 from forecasting.language.recipe import SEED
-from forecasting.settings import load_settings
+from forecasting.settings import load_settings, read_settings
 from forecasting.stores.fencing import Fence
+from forecasting.stores.files import storage_errors
 from forecasting.stores.liveness import claimed
 from pipelines import tracking
 from pipelines.climate import source_was_away
@@ -111,7 +112,7 @@ def promote(folder: str, version: int | None, run_id: str, fence: Fence) -> dict
 @flow(
     name="language-model",
     flow_run_name="language-{corpus}-{preset}",
-    task_runner=task_runner(load_settings()),
+    task_runner=task_runner(read_settings()),
 )
 def train_language(
     corpus: str = PACKAGED,
@@ -125,6 +126,7 @@ def train_language(
     params = {"preset": preset, "seed": seed, "corpus": corpus}
     with (
         claimed(settings.root, flow_run.id),
+        storage_errors("the training"),
         only_run(settings, model) as turn,
         tracking.recorded_run(settings, model, f"train {model} {preset}", params) as run,
     ):

@@ -12,7 +12,10 @@ from pathlib import Path
 from forecasting.errors import GatecastError, StorageFailed
 from forecasting.faults import reach
 
-NAME = re.compile(r"[a-z0-9_-]{1,64}")
+#: Longest name that may become part of a path.
+LONGEST = 64
+
+NAME = re.compile(rf"[a-z0-9_-]{{1,{LONGEST}}}")
 
 
 class NameInvalid(GatecastError):
@@ -32,6 +35,18 @@ def safe_name(name: str) -> str:
             "a name cannot be used", expected="1 to 64 of a-z, 0-9, _ and -", found=repr(name[:80])
         )
     return name
+
+
+def short_name(name: str) -> str:
+    """Return a name that is short enough: where it was too long, its end says what the whole was.
+
+    >>> short_name("oslo"), short_name("oslo-" * 20)
+    ('oslo', 'oslo-oslo-oslo-oslo-oslo-oslo-oslo-oslo-oslo-os-e34ad65bca65de8c')
+    """
+    if len(name) <= LONGEST:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:16]
+    return f"{name[: LONGEST - len(digest) - 1]}-{digest}"
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """The verb `backfill`: retrain as of past days, to see what the gate would have said then."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, Literal
@@ -8,7 +9,7 @@ from cyclopts import Parameter
 
 from forecasting.errors import GatecastError, SettingsInvalid
 from forecasting.settings import Settings, load_settings
-from forecasting.stores.files import safe_name
+from forecasting.stores.files import safe_name, short_name
 from forecasting.stores.intervals import Interval, once
 from pipelines.catalogue import find_parts
 from pipelines.commands.output import print_json, print_line, print_table
@@ -57,7 +58,7 @@ def backfill(
     """Retrain as of each of several past days, on what had been observed by the end of it.
 
     Nothing is registered, and the champion stays, unless `--promote` is given. A day that has been
-    done is not trained again. Ends with 1 where a day came to no decision.
+    done is not trained again. Ends with 1 where a day, or a part of it, came to no decision.
 
     Args:
         name_or_toml: a shipped dataset or a TOML file, with `#STATION` or `@TARGET` behind it.
@@ -73,7 +74,8 @@ def backfill(
     wanted = days.each()
     settings = load_settings()
     prepare(settings)
-    subject = "-".join(dict.fromkeys(part.model for part in find_parts(name_or_toml)))[:64]
+    models = dict.fromkeys(part.model for part in find_parts(name_or_toml))
+    subject = short_name("-".join(models))
     told = []
     for day in wanted:
         interval = interval_of(subject, day, preset, promote=promote)
@@ -82,7 +84,7 @@ def backfill(
         print_json({"days": told})
     else:
         _print_days(told)
-    return REFUSED if any("error" in each for each in told) else DONE
+    return REFUSED if any("error" in each or each.get("refused") for each in told) else DONE
 
 
 def interval_of(subject: str, day: date, preset: str, *, promote: bool) -> Interval:
@@ -110,16 +112,20 @@ def _work(
 
 
 def _print_days(told: list[dict[str, Any]]) -> None:
-    rows: list[tuple[object, ...]] = []
-    for each in told:
-        parts = each.get("decisions", [each])
-        for part in parts:
-            if "error" in part:
-                rows.append((each["as_of"], None, None, part["error"]["code"]))
-                continue
-            metrics = part["metrics"]
-            came = part.get("would") or ("promoted" if part["promoted"] else "not promoted")
-            errors = f"{metrics['mean_mae']:.3f}"
-            rows.append((each["as_of"], errors, f"{100 * metrics['skill']:+.1f} %", came))
-    print_table("As of past days", ("as of", "mean MAE", "skill", "outcome"), rows)
+    rows = [row for day in told for row in _rows(day)]
+    print_table("As of past days", ("as of", "model", "mean MAE", "skill", "outcome"), rows)
     print_line("skill is against the best rival of that time, on its own gate block")
+
+
+def _rows(day: dict[str, Any]) -> Iterator[tuple[object, ...]]:
+    """Yield what came of each part of a day: a decision, or the code of its refusal."""
+    for part in day.get("decisions", [day]):
+        if "error" in part:
+            yield day["as_of"], None, None, None, part["error"]["code"]
+            continue
+        metrics = part["metrics"]
+        came = part.get("would") or ("promoted" if part["promoted"] else "not promoted")
+        errors, skill = f"{metrics['mean_mae']:.3f}", f"{100 * metrics['skill']:+.1f} %"
+        yield day["as_of"], part["model"], errors, skill, came
+    for part in day.get("refused", ()):
+        yield day["as_of"], part["model"], None, None, part["code"]

@@ -1,5 +1,6 @@
 """The verb `doctor`: look at pins, ports and stores, and say what is wrong."""
 
+import re
 import shutil
 import sqlite3
 import sys
@@ -31,6 +32,10 @@ PORTS = {8000: "the API", 4200: "the Prefect server", 5000: "the MLflow UI"}
 
 #: A retraining writes some ten megabytes; this much is asked for.
 LEAST_FREE_BYTES = 500 * 2**20
+
+#: What a tracking server is asked for, one of them, and the longest wait for it, in seconds.
+EXPERIMENTS = "/api/2.0/mlflow/experiments/search"
+ASK_SECONDS = 5
 
 FAILED = 1
 
@@ -162,7 +167,43 @@ def _whole_store(settings: Settings) -> str:
             raise TrackingUnavailable(
                 f"{database.name} is damaged", expected="ok of SQLite's own check", found=said
             )
-    return address
+    elif address.startswith("http"):
+        _ask_server(address)
+    return re.sub("//[^/]*@", "//", address)
+
+
+def _ask_server(address: str) -> None:
+    """Ask a tracking server for an experiment as MLflow's client does, but once and not for long.
+
+    Raises:
+        TrackingUnavailable: it does not answer, or not to us.
+    """
+    from mlflow.exceptions import MlflowException  # noqa: PLC0415 - seconds, only for a server
+    from mlflow.utils.credentials import get_default_host_creds  # noqa: PLC0415 - so
+    from mlflow.utils.rest_utils import http_request  # noqa: PLC0415 - so
+
+    asked = {"max_retries": 0, "raise_on_status": False, "timeout": ASK_SECONDS}
+    try:
+        credentials = get_default_host_creds(address)  # type: ignore[no-untyped-call]
+        answer = http_request(  # type: ignore[no-untyped-call]
+            credentials, EXPERIMENTS, "POST", json={"max_results": 1}, **asked
+        )
+        found = f"status {answer.status_code}"
+    except MlflowException as error:
+        found = _cause(error)
+    if found != "status 200":
+        raise TrackingUnavailable(
+            "the tracking server cannot be asked",
+            expected=f"its experiments within {ASK_SECONDS} s",
+            found=found,
+        )
+
+
+def _cause(error: BaseException) -> str:
+    """Return what the first of a chain of errors said: MLflow's and those below it repeat it."""
+    while (before := error.__cause__ or error.__context__) is not None:
+        error = before
+    return str(error)[:200]
 
 
 def look_at_locks(settings: Settings) -> Iterator[Finding]:

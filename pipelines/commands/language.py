@@ -7,6 +7,7 @@ from typing import Any, Literal
 from forecasting.settings import Settings, load_settings
 from pipelines.commands.output import print_json, print_line, print_table
 from pipelines.environment import prepare
+from pipelines.server import scheduler_errors
 
 #: Characters of a usual training text.
 USUAL_LENGTH = 200_000
@@ -58,7 +59,7 @@ def run_language(
 
     # How long the text is shows only when it has come: the bars reckon with a usual one.
     epochs = recipe_of(preset).member.trained_on(USUAL_LENGTH, 0).epochs
-    with shown(members=1, epochs=epochs):
+    with scheduler_errors(), shown(members=1, epochs=epochs):
         decision: dict[str, Any] = train_language(
             corpus=resolved(name),
             text=None if text is None else str(text.expanduser().resolve()),

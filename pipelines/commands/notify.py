@@ -4,8 +4,8 @@ import os
 
 from forecasting.settings import load_settings
 from pipelines.commands.output import print_json, print_line
-from pipelines.commands.schedule import SchedulerUnavailable
 from pipelines.environment import prepare
+from pipelines.server import SchedulerUnavailable, scheduler_errors
 
 
 def notify(*, url: str | None = None, off: bool = False, json: bool = False) -> None:
@@ -20,7 +20,8 @@ def notify(*, url: str | None = None, off: bool = False, json: bool = False) -> 
         json: print one JSON object.
 
     Raises:
-        SchedulerUnavailable: no server is named: without one nobody evaluates automations.
+        SchedulerUnavailable: no server is named, without one nobody evaluates automations; or
+            the named one does not answer.
         WebhookInvalid: the address cannot be called, or none was given.
     """
     settings = load_settings()
@@ -32,7 +33,8 @@ def notify(*, url: str | None = None, off: bool = False, json: bool = False) -> 
         )
     from pipelines.operations.notices import subscribe, unsubscribe  # noqa: PLC0415 - prefect
 
-    names = unsubscribe() if off else subscribe(url or "")
+    with scheduler_errors():
+        names = unsubscribe() if off else subscribe(url or "")
     if json:
         print_json({"removed" if off else "made": names})
     else:

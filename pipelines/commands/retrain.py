@@ -12,6 +12,7 @@ from forecasting.settings import Settings, load_settings
 from pipelines.catalogue import find_parts, resolved
 from pipelines.commands.output import Files, print_json, print_line, print_table
 from pipelines.environment import prepare
+from pipelines.server import scheduler_errors
 
 DONE, REFUSED = 0, 1
 
@@ -72,6 +73,7 @@ def retrain(
 
     Raises:
         SettingsInvalid: `--as-lectured` was given with another preset.
+        SchedulerUnavailable: the Prefect server does not answer.
     """
     began = time.perf_counter()
     if manner.as_lectured and preset != "lecture":
@@ -82,7 +84,8 @@ def retrain(
     if preset == "lecture":
         from pipelines.commands.lecture import run_lecture  # noqa: PLC0415 - torch takes seconds
 
-        run_lecture(name_or_toml, files, seed=seed, as_lectured=manner.as_lectured, json=json)
+        with scheduler_errors():
+            run_lecture(name_or_toml, files, seed=seed, as_lectured=manner.as_lectured, json=json)
         return DONE
     decision = run_flow(settings, name_or_toml, files, preset, seed, **manner.words)
     decision["seconds"] = round(time.perf_counter() - began, 1)
@@ -113,6 +116,9 @@ def run_flow(
     """Run the flow in this process, with a bar a candidate on a terminal.
 
     `rehearsed` takes the flow's `dry_run` and `until`.
+
+    Raises:
+        SchedulerUnavailable: the Prefect server does not answer.
     """
     find_parts(name)  # a wrong name is told before seconds of imports and a server's start
 
@@ -121,7 +127,7 @@ def run_flow(
     from pipelines.progress import shown  # noqa: PLC0415 - rich only where it is drawn
 
     recipe = recipe_of(preset)
-    with shown(recipe.members, recipe.training.epochs):
+    with scheduler_errors(), shown(recipe.members, recipe.training.epochs):
         decision: dict[str, Any] = retrain_climate(
             dataset=resolved(name),
             csv=csv,

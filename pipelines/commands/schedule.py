@@ -14,10 +14,11 @@ from urllib.parse import urlsplit
 
 from rich.console import Console
 
-from forecasting.errors import DataRefused, GatecastError
+from forecasting.errors import DataRefused
 from forecasting.settings import Settings
 from pipelines.catalogue import find_parts
 from pipelines.environment import prepare
+from pipelines.server import SchedulerUnavailable, scheduler_errors
 
 if TYPE_CHECKING:
     from prefect import State
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 #: A Prefect server was ready after 16 to 18 s on two quiet cores.
 SERVER_START_SECONDS = 120.0
+
+#: How long the port of a killed schedule may stay taken: its server looks for it twice a second.
+PORT_SECONDS = 3.0
 
 #: How long a server that was asked to stop may take.
 SERVER_STOP_SECONDS = 20.0
@@ -34,12 +38,6 @@ ONCE_MORE = "again"
 
 #: What is scheduled where nothing is named: the packaged station and the packaged corpus.
 USUAL = ("seattle", "schoolmistress")
-
-
-class SchedulerUnavailable(GatecastError):
-    """No Prefect server answers, and none could be started."""
-
-    code = "SCHEDULER_UNAVAILABLE"
 
 
 def schedule(
@@ -71,7 +69,7 @@ def schedule(
 
     settings = load_settings()
     prepare(settings)
-    with prefect_server(port) as address:
+    with prefect_server(port) as address, scheduler_errors():
         from prefect import serve  # noqa: PLC0415 - reads the server's address on import
 
         from pipelines.deployments import (  # noqa: PLC0415
@@ -151,12 +149,13 @@ def prefect_server(port: int) -> Iterator[str]:
     if given:
         yield given
         return
-    if not port_free(port):
+    if not _comes_free(port):
         raise SchedulerUnavailable(
             f"port {port} is taken",
             expected="a free port (--port), or PREFECT_API_URL of a running server",
         )
-    command = [sys.executable, "-m", "prefect", "server", "start"]
+    # It would outlive a killed schedule, and keep the port from the next one.
+    command = [sys.executable, "-m", "pipelines.server", str(os.getpid())]
     command += ["--host", "127.0.0.1", "--port", str(port), "--analytics-off"]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL)  # noqa: S603 - our own words
     os.environ["PREFECT_API_URL"] = address = f"http://127.0.0.1:{port}/api"
@@ -182,6 +181,15 @@ def port_free(port: int) -> bool:
             probe.bind(("127.0.0.1", port))
         except OSError:
             return False
+    return True
+
+
+def _comes_free(port: int) -> bool:
+    deadline = time.monotonic() + PORT_SECONDS
+    while not port_free(port):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
     return True
 
 

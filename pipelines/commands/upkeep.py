@@ -6,6 +6,7 @@ from typing import Any
 from forecasting.settings import load_settings
 from pipelines.commands.output import print_json, print_line, print_table
 from pipelines.environment import prepare
+from pipelines.server import scheduler_errors
 
 
 def reap(*, dry_run: bool = False, json: bool = False) -> None:
@@ -16,12 +17,17 @@ def reap(*, dry_run: bool = False, json: bool = False) -> None:
     Args:
         dry_run: say what would be done, and do nothing.
         json: print one JSON object.
+
+    Raises:
+        SchedulerUnavailable: the Prefect server does not answer.
     """
     settings = load_settings()
     prepare(settings)
     from pipelines.operations.upkeep import reap_all  # noqa: PLC0415 - prefect takes seconds
 
-    tell(reap_all(settings, thorough=True, dry_run=dry_run), json=json)
+    with scheduler_errors():
+        reaped = reap_all(settings, thorough=True, dry_run=dry_run)
+    tell(reaped, json=json)
 
 
 def prune(*, dry_run: bool = False, json: bool = False) -> None:

@@ -6,15 +6,15 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from forecasting.errors import GatecastError
+from forecasting.errors import GatecastError, StorageFailed
 from forecasting.settings import Settings
-from forecasting.stores.files import sha256, sync_folder, write_json
+from forecasting.stores.files import sha256, storage_errors, sync_folder, write_json
 from forecasting.stores.locks import held_lock
 from forecasting.stores.published import require_same_sums
 
@@ -28,7 +28,7 @@ FORM = 1
 #: Prefect's databases are copied by SQLite itself.
 FOLDERS = (
     "raw", "admitted", "texts", "reports", "stations", "published", "decisions", "intervals",
-    "attempts", "fencing", "notices", "keys", "mlflow", "explanations",
+    "attempts", "fencing", "notices", "keys", "mlflow", "explanations", "surveys",
 )  # fmt: skip
 LOOSE = ("promotions.jsonl",)
 DATABASES = ("mlflow/mlflow.db", "prefect/prefect.db")
@@ -78,6 +78,7 @@ def back_up(settings: Settings, target: Path) -> BackedUp:
     Raises:
         BackupRefused: the store is a server, or the target holds something.
         AlreadyRunning: a promotion did not end in time.
+        StorageFailed: a disk is full or fails, or a database is damaged.
     """
     if settings.tracking_uri is not None:
         raise BackupRefused(
@@ -85,17 +86,11 @@ def back_up(settings: Settings, target: Path) -> BackedUp:
             expected="the embedded store; for a server see docs/operations/retraining.md",
             found=settings.tracking_uri.partition(":")[0],
         )
-    _require_empty(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(dir=target.parent, prefix=".tmp-"))
-    try:
+    with _disk_errors("the backup"), _made_beside(target) as scratch:
         with _nothing_moves(settings):
             _copy(settings.root, scratch)
         told = _write_contents(settings.root, scratch)
         _put(scratch, target)
-    except BaseException:
-        shutil.rmtree(scratch, ignore_errors=True)
-        raise
     return BackedUp(place=str(target), **told)
 
 
@@ -112,14 +107,17 @@ def restore(settings: Settings, source: Path) -> BackedUp:
     Raises:
         BackupRefused: the home is not empty, or the source is no backup of this form.
         ManifestMismatch: a file is missing, extra or changed.
+        StorageFailed: a disk is full or fails.
     """
     contents = read_contents(source)
-    verify(source, contents)
     root = settings.root
-    _require_empty(root)
-    root.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(dir=root.parent, prefix=".tmp-"))
-    try:
+    with _disk_errors("the restored home"):
+        verify(source, contents)
+        return _put_back(source, contents, root)
+
+
+def _put_back(source: Path, contents: dict[str, Any], root: Path) -> BackedUp:
+    with _made_beside(root) as scratch:
         for name in contents["files"]:
             path = scratch / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -127,11 +125,39 @@ def restore(settings: Settings, source: Path) -> BackedUp:
         verify(scratch, contents)
         _move_addresses(scratch / DATABASES[0], Path(contents["root"]), root)
         _put(scratch, root)
+    sizes = [(root / name).stat().st_size for name in contents["files"]]
+    return BackedUp(place=str(root), files=len(sizes), bytes=sum(sizes), made=contents["made"])
+
+
+@contextmanager
+def _made_beside(place: Path) -> Iterator[Path]:
+    """Give a folder beside a place that is absent or empty; nothing of it stays where that fails.
+
+    Raises:
+        BackupRefused: the place holds something.
+    """
+    _require_empty(place)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(dir=place.parent, prefix=".tmp-"))
+    try:
+        yield scratch
     except BaseException:
         shutil.rmtree(scratch, ignore_errors=True)
         raise
-    sizes = [(root / name).stat().st_size for name in contents["files"]]
-    return BackedUp(place=str(root), files=len(sizes), bytes=sum(sizes), made=contents["made"])
+
+
+@contextmanager
+def _disk_errors(what: str) -> Iterator[None]:
+    """Turn what a disk refuses into one code, also where SQLite says it.
+
+    Raises:
+        StorageFailed: the disk is full, read-only or failing, or a database is damaged.
+    """
+    try:
+        with storage_errors(what):
+            yield
+    except sqlite3.Error as error:
+        raise StorageFailed(f"{what} could not be written", found=str(error)) from error
 
 
 def read_contents(source: Path) -> dict[str, Any]:
@@ -217,7 +243,8 @@ def _copy_database(source: Path, target: Path) -> None:
 
 def _copy_file(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copy2(source, target)
+    with suppress(FileNotFoundError):  # pruned since it was listed, and so nobody's any more
+        shutil.copy2(source, target)
 
 
 def _files(folder: Path) -> Iterator[Path]:

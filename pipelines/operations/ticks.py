@@ -13,7 +13,7 @@ from prefect.utilities.asyncutils import run_coro_as_sync
 
 from data_checks.declaration import Dataset
 from forecasting.errors import GatecastError
-from forecasting.stores.files import safe_name
+from forecasting.stores.files import safe_name, short_name
 from forecasting.stores.intervals import Interval, keep_from, kept_since, outcome_of
 
 #: What the intervals of scheduled retrainings are kept under.
@@ -102,9 +102,15 @@ def _last_between(schedule: ServersSchedule, start: datetime, end: datetime) -> 
 
 
 def subject_of(parts: Sequence[Dataset]) -> str:
-    """Return whose retraining it is: the station's, or a dataset's of several stations."""
-    stations = {part.place.name for part in parts}
-    return stations.pop() if len(stations) == 1 else parts[0].name
+    """Return whose retraining it is: the station's, or a dataset's of several stations.
+
+    Where one of several targets was named, it stands behind that: the others are another's.
+    """
+    stations, targets = {part.place.name for part in parts}, {part.target for part in parts}
+    whole = stations.pop() if len(stations) == 1 else parts[0].name
+    if len(targets) == len(parts[0].every_target):
+        return whole
+    return short_name(f"{whole}--{targets.pop()}")
 
 
 def retraining_of(parts: Sequence[Dataset], tick: datetime) -> Interval:

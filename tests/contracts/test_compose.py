@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 import pytest
 from yaml import safe_load
 
+from pipelines.environment import LEASES, VACUUM
 from serving.settings import ServingSettings
 
 #: What ends by itself: it is waited for, and not looked after.
@@ -103,6 +104,13 @@ def test_a_replica_s_variables_are_settings_that_can_be_read(services, monkeypat
     assert not settings.anonymous_in_force
     assert settings.rate_in_force == "600/minute"
     assert services["api-1"] == services["api-2"]
+
+
+def test_the_prefect_server_keeps_and_removes_what_one_that_we_start_does(services):
+    told = services["prefect"]["environment"]
+
+    assert VACUUM.items() <= told.items()
+    assert told["PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE"] == LEASES
 
 
 def test_every_file_that_is_mounted_is_there(root, services):

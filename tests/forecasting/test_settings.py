@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from forecasting.errors import SettingsInvalid
-from forecasting.settings import load_settings
+from forecasting.settings import load_settings, read_settings
 
 
 @pytest.fixture(autouse=True)
@@ -76,3 +76,15 @@ def test_a_file_that_is_no_toml_is_refused():
 
     with pytest.raises(SettingsInvalid, match=r"gatecast\.toml cannot be read"):
         load_settings()
+
+
+def test_a_run_of_a_deployment_needs_a_home_that_does_not_go_with_its_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("PREFECT__FLOW_RUN_ID", "run")
+    Path("gatecast.toml").write_text('home = "kept"\n')
+
+    with pytest.raises(SettingsInvalid, match="GATECAST_HOME; found kept") as refusal:
+        load_settings()
+    assert refusal.value.code == "SETTINGS_INVALID"
+    assert read_settings().root == tmp_path / "kept"
+    monkeypatch.setenv("GATECAST_HOME", str(tmp_path / "home"))
+    assert load_settings().root == tmp_path / "home"

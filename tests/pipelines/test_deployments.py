@@ -4,13 +4,14 @@ import pytest
 from prefect.client.schemas.objects import ConcurrencyLimitStrategy
 from prefect.utilities.importtools import import_object
 
-from forecasting.errors import CorpusUnknown, DatasetUnknown
+from forecasting.errors import CorpusUnknown, DatasetUnknown, SettingsInvalid
 from pipelines import language
+from pipelines.catalogue import SHIPPED
 from pipelines.deployments import deployments, language_deployments, upkeep_deployments
 from pipelines.operations import scheduled, upkeep
 from pipelines.operations.ticks import ScheduleInvalid
 from pipelines.provenance import ROOT
-from tests.pipelines.several import write_sound
+from tests.pipelines.several import TEMP, WIND, write_sound
 
 
 def make_deployments(*names, **changes):
@@ -120,6 +121,18 @@ def test_every_entrypoint_offered_to_a_work_pool_is_an_installed_flow_wherever_i
         assert import_object(entry["entrypoint"]) is wanted
 
 
+def test_a_run_in_a_work_pool_refuses_a_home_that_would_go_with_its_folder(
+    tmp_path, own_environment, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    own_environment.pop("GATECAST_HOME", None)
+    own_environment["PREFECT__FLOW_RUN_ID"] = "run"
+    for entry in declared_for_a_work_pool()["deployments"]:
+        with pytest.raises(SettingsInvalid, match="an absolute path in GATECAST_HOME; found var"):
+            import_object(entry["entrypoint"]).fn()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_version_named_in_the_file_is_the_pinned_one():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     pin = next(each for each in project["dependencies"] if each.startswith("prefect"))
@@ -131,3 +144,25 @@ def test_a_dataset_of_several_stations_and_targets_is_one_deployment(tmp_path):
     assert deployment.name == "retrain-sound"
     assert deployment.tags == ["climate", "seatac", "tacoma"]
     assert deployment.schedules[0].schedule.timezone == "America/Los_Angeles"
+
+
+def test_two_names_of_one_station_or_corpus_are_refused(tmp_path):
+    other = tmp_path / "other.toml"
+    other.write_bytes((SHIPPED / "seattle.toml").read_bytes())
+    with pytest.raises(SettingsInvalid, match="found retrain-seattle") as refusal:
+        make_deployments("seattle", "delhi", str(other))
+    assert refusal.value.code == "SETTINGS_INVALID"
+    with pytest.raises(SettingsInvalid, match="found language-schoolmistress"):
+        make_language_deployments("schoolmistress", "schoolmistress")
+
+
+def test_each_target_that_is_named_is_a_deployment_of_its_own(tmp_path):
+    toml = write_sound(tmp_path, rows=5)
+    parts = ("#tacoma", f"#tacoma@{TEMP}", f"#tacoma@{WIND}", f"@{WIND}")
+    made = make_deployments(*(f"{toml}{part}" for part in parts))
+    assert [each.name for each in made] == [
+        "retrain-tacoma",
+        f"retrain-tacoma--{TEMP}",
+        f"retrain-tacoma--{WIND}",
+        f"retrain-sound--{WIND}",
+    ]

@@ -5,15 +5,17 @@ from importlib import import_module
 from uuid import uuid4
 
 import pytest
+from prefect.settings import Settings as PrefectSettings
 
 from forecasting.errors import PickleEnabled
 from forecasting.settings import Settings
-from pipelines.environment import prepare
+from pipelines.environment import VACUUM, prepare
 
 NAMES = (
     "GATECAST_HOME", "PREFECT_HOME", "PREFECT_SERVER_ANALYTICS_ENABLED", "DO_NOT_TRACK",
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "PREFECT_LOGGING_LEVEL",
     "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE",
+    *VACUUM,
     "PREFECT_CLI_PROMPT", "MPLBACKEND", "MPLCONFIGDIR", "MLFLOW_ALLOW_PICKLE_DESERIALIZATION",
 )  # fmt: skip
 
@@ -43,6 +45,13 @@ def test_who_holds_a_deployments_one_place_is_known_to_the_next_server(tmp_path)
     leased = asyncio.run(storage.create_lease([uuid4()], timedelta(minutes=5)))
     found = asyncio.run(kept.ConcurrencyLeaseStorage().read_lease(leased.id))
     assert found.id == leased.id
+
+
+def test_prefect_removes_runs_that_are_older_than_two_weeks(tmp_path):
+    prepare(Settings(home=tmp_path / "home"))
+    vacuum = PrefectSettings().server.services.db_vacuum
+    assert vacuum.enabled_vacuum_types >= {"events", "flow_runs"}
+    assert vacuum.retention_period == timedelta(days=14)
 
 
 def test_what_the_operator_has_set_stays(tmp_path, monkeypatch):

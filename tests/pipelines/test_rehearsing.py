@@ -17,9 +17,10 @@ from forecasting.settings import Settings
 from forecasting.stores.decisions import read_decisions
 from forecasting.stores.registry.versions import connect, list_models
 from pipelines import climate
+from pipelines.attempts import keep, last_attempt
 from pipelines.commands import backfill as verb
 from pipelines.rehearsing import cut_off
-from tests.pipelines.several import without_prefect, write_sound
+from tests.pipelines.several import DECLARATION, retrain, without_prefect, write_sound
 
 PART = "#tacoma@temperature_2m_mean"
 
@@ -128,3 +129,55 @@ def test_days_that_are_none_or_too_many_are_refused(first, last, every):
     days = verb.Days(first=date.fromisoformat(first), last=date.fromisoformat(last), every=every)
     with pytest.raises(SettingsInvalid, match="no days to train as of"):
         days.each()
+
+
+def test_a_backfill_that_promotes_settles_no_other_runs_attempt(settings, admission, tmp_path):
+    keep(settings.root, "climate-tacoma", admission, "a killed run")
+    with without_prefect():
+        decision = retrain(f"{write_sound(tmp_path)}{PART}", until="2013-09-20")
+    assert decision["promoted"]
+    assert last_attempt(settings.root, "climate-tacoma") is None
+
+
+FIRST = verb.Days(first=date(2013, 9, 20), last=date(2013, 9, 20), every=10)
+
+
+@pytest.fixture
+def flow(monkeypatch, own_environment, tmp_path):
+    """Put a flow that only answers in the place of the real one: of two parts, one was refused."""
+    own_environment["GATECAST_HOME"] = str(tmp_path / "home")
+    decision = {
+        "model": "climate-seatac",
+        "would": "promote",
+        "metrics": {"mean_mae": 1.5, "skill": 0.1},
+    }
+    refusal = {"model": "climate-tacoma", "code": "DATA_REFUSED", "message": "the checks refused"}
+    outcome = {"decisions": [decision], "refused": [refusal], "promoted": []}
+    monkeypatch.setattr(verb, "run_flow", lambda *_, **__: outcome)
+    return outcome
+
+
+def test_a_day_of_which_a_part_was_refused_ends_with_1_and_names_it(flow, tmp_path, capsys):
+    toml = str(write_sound(tmp_path, rows=5))
+    assert verb.backfill(toml, days=FIRST, preset="quick") == 1
+    out = capsys.readouterr().out
+    assert "climate-seatac" in out
+    assert [line.split()[1:] for line in out.splitlines() if "tacoma" in line] == [
+        ["climate-tacoma", "-", "-", "DATA_REFUSED"]
+    ]
+    flow["refused"] = []
+    assert verb.backfill(toml, days=FIRST, preset="quick", again=True) == 0
+
+
+@pytest.mark.usefixtures("flow")
+def test_days_of_many_stations_are_not_those_of_others_that_begin_with_the_same(tmp_path, capsys):
+    before, after = DECLARATION.split("[stations.seatac]")[0], DECLARATION.split("[columns]")[1]
+    spot = 'latitude = 47.4\nlongitude = -122.3\ntimezone = "UTC"\n'
+    told = []
+    for last in ("tacoma", "olympia"):
+        names = ("bellingham", "bremerton", "everett", "seatac", last)
+        stations = "".join(f"[stations.{name}]\n{spot}" for name in names)
+        (tmp_path / f"{last}.toml").write_text(f"{before}{stations}[columns]{after}")
+        verb.backfill(str(tmp_path / f"{last}.toml"), days=FIRST, preset="quick", json=True)
+        told += json.loads(capsys.readouterr().out)["days"]
+    assert [day["repeated"] for day in told] == [False, False]

@@ -13,6 +13,7 @@ from forecasting.stores.published import read_card, read_pointer, version_folder
 from forecasting.stores.registry.versions import connect, resolve
 from forecasting.stores.stations import list_stations, read_station
 from pipelines import explaining, retraining
+from pipelines.attempts import last_attempt
 from pipelines.reproducing import reproduce
 from serving.app import create_app
 from serving.commands import forecast
@@ -58,6 +59,7 @@ def test_every_station_and_target_comes_to_a_decision_and_a_champion_of_its_own(
     assert sound.outcome["promoted"] == MODELS
     assert sound.outcome["refused"] == []
     assert [event["event"] for event in sound.events] == ["gatecast.promoted"] * 4
+    assert all(last_attempt(sound.settings.root, model) is not None for model in MODELS)
 
 
 def test_the_gate_chooses_among_own_and_global_candidates_and_says_so(sound):

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -19,6 +18,7 @@ from forecasting.stores.intervals import keep_from
 from pipelines.catalogue import find_parts
 from pipelines.commands.schedule import port_free
 from pipelines.operations.ticks import retraining_of
+from tests.postgres import free_port
 from tests.system.conftest import unmeasured
 
 #: Three retrainings' worth of servers and processes, each a minute or more on a busy machine.
@@ -36,10 +36,8 @@ def ask(address, path, content):
 
 
 @contextmanager
-def scheduled(home, *words):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+def scheduled(home, *words, port=None):
+    port = port or free_port()
     command = [sys.executable, "-m", "gatecast", "--home", str(home), "schedule"]
     command += ["seattle", "schoolmistress", "--language-cron", "0 3 * * 0"]
     log = (home.parent / "schedule.log").open("wb")
@@ -241,3 +239,15 @@ def test_a_served_cron_gives_scheduled_runs_and_what_was_missed_is_run_once(tmp_
         wait_for(lambda: ask(address, "/flow_runs/filter", finished("reaper")), seconds=150)
     assert process.returncode is not None
     assert port_free(int(address.split(":")[2].split("/")[0]))
+
+
+def test_a_schedule_that_was_killed_leaves_its_port_to_the_next_one(tmp_path):
+    home, port = tmp_path / "home", free_port()
+    with scheduled(home, port=port) as (address, killed):
+        wait_for(lambda: deployed(address, 4), seconds=180)
+        killed.kill()
+        wait_for(lambda: port_free(port), seconds=20)
+        with scheduled(home, port=port) as (_, again):
+            wait_for(lambda: deployed(address, 4), seconds=180)
+            assert again.poll() is None
+    assert killed.returncode == -signal.SIGKILL

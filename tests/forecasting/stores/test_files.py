@@ -7,7 +7,14 @@ import pytest
 
 from forecasting.errors import StorageFailed
 from forecasting.faults import VARIABLE, armed
-from forecasting.stores.files import NameInvalid, safe_name, sha256, write_bytes, write_json
+from forecasting.stores.files import (
+    NameInvalid,
+    safe_name,
+    sha256,
+    short_name,
+    write_bytes,
+    write_json,
+)
 
 
 def test_a_file_is_flushed_before_it_is_renamed_and_its_folder_after(tmp_path, monkeypatch):
@@ -88,3 +95,11 @@ def test_a_full_disk_is_told_by_one_code_and_the_old_file_stays(tmp_path):
 def test_who_expects_an_error_of_the_system_gets_one(tmp_path):
     with pytest.raises(OSError, match="No space"):
         write_bytes(tmp_path / "some.json", b"new")
+
+
+def test_names_that_differ_behind_the_longest_place_stay_apart():
+    first, second = (short_name("oslo-" * 20 + end) for end in ("a", "b"))
+
+    assert first != second
+    assert safe_name(first).startswith("oslo-oslo-")
+    assert short_name("a" * 64) == "a" * 64

@@ -1,7 +1,10 @@
 import json
 import re
+import socket
 import sqlite3
+import threading
 from contextlib import closing
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
@@ -113,6 +116,68 @@ def test_a_store_with_a_spoilt_page_is_found(settings, findings):
     code, wrong, _ = findings()
     assert (code, list(wrong)) == (1, ["tracking store"])
     assert "mlflow.db is damaged" in wrong["tracking store"]
+
+
+@pytest.fixture
+def tracking_server():
+    """A tracking server on loopback that answers every question with one status."""
+
+    class Answering(BaseHTTPRequestHandler):
+        def do_POST(self):
+            server.asked.append((self.path, self.headers["authorization"]))
+            self.rfile.read(int(self.headers["content-length"]))
+            self.send_response(server.status)
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        def log_message(self, *_):
+            """Say nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Answering) as server:
+        server.asked, server.status = [], 200
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+@pytest.mark.usefixtures("settings")
+def test_a_tracking_server_is_asked_once_and_its_password_is_not_shown(
+    tracking_server, own_environment, findings
+):
+    port = tracking_server.server_port
+    own_environment["GATECAST_TRACKING_URI"] = f"http://ola:secret@127.0.0.1:{port}"
+    code, _, looked = findings()
+    assert (code, looked["tracking store"]) == (0, f"http://127.0.0.1:{port}")
+    [(path, authority)] = tracking_server.asked
+    assert path == module.EXPERIMENTS
+    assert authority.startswith("Basic ")
+
+
+@pytest.mark.usefixtures("settings")
+@pytest.mark.parametrize("status", [403, 404, 500, 503])
+def test_a_tracking_server_that_refuses_is_found(
+    tracking_server, own_environment, findings, status
+):
+    tracking_server.status = status
+    own_environment["GATECAST_TRACKING_URI"] = f"http://127.0.0.1:{tracking_server.server_port}"
+    code, wrong, _ = findings()
+    assert (code, list(wrong)) == (1, ["tracking store"])
+    assert wrong["tracking store"].endswith(f"found status {status}")
+    assert len(tracking_server.asked) == 1
+
+
+@pytest.mark.usefixtures("settings")
+def test_a_tracking_server_that_is_away_or_hangs_is_found_soon(
+    own_environment, findings, monkeypatch
+):
+    monkeypatch.setattr(module, "ASK_SECONDS", 1)
+    own_environment["GATECAST_TRACKING_URI"] = f"http://127.0.0.1:{free_port()}"
+    assert "Connection refused" in findings()[1]["tracking store"]
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        own_environment["GATECAST_TRACKING_URI"] = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        assert "timed out" in findings()[1]["tracking store"]
 
 
 @pytest.mark.usefixtures("settings")

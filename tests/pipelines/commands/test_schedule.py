@@ -74,12 +74,23 @@ def test_a_port_is_free_until_somebody_listens_on_it(taken, free):
 
 
 @pytest.mark.usefixtures("settings")
-def test_a_taken_port_is_refused_and_nothing_is_started(taken, started):
+def test_a_taken_port_is_refused_and_nothing_is_started(taken, started, monkeypatch):
+    monkeypatch.setattr(module, "PORT_SECONDS", 0.1)
     with pytest.raises(SchedulerUnavailable, match=f"port {taken} is taken") as refusal:
         schedule("seattle", port=taken)
     assert refusal.value.code == "SCHEDULER_UNAVAILABLE"
     assert "--port" in refusal.value.expected
     assert not started
+
+
+def test_a_port_that_a_killed_schedules_server_is_about_to_leave_is_waited_for(
+    free, server_that, monkeypatch
+):
+    answers = iter([False, False, True])
+    monkeypatch.setattr(module, "port_free", lambda _: next(answers))
+    server_that("exit 7")
+    with pytest.raises(SchedulerUnavailable, match="exit code 7"), prefect_server(free):
+        pytest.fail("there is no server")
 
 
 def test_the_operators_server_is_used_and_left_running(started, monkeypatch):
@@ -119,7 +130,7 @@ def test_a_server_lives_as_long_as_the_work_and_is_killed_if_it_will_not_stop(
             assert address == os.environ["PREFECT_API_URL"] == f"http://127.0.0.1:{port}/api"
             assert started[0].poll() is None
             assert started[0].args[1:] == [
-                "-m", "prefect", "server", "start", "--host", "127.0.0.1",
+                "-m", "pipelines.server", str(os.getpid()), "--host", "127.0.0.1",
                 "--port", str(port), "--analytics-off",
             ]  # fmt: skip
             while not deaf.exists():

@@ -1,3 +1,4 @@
+import errno
 import json
 import shutil
 import sqlite3
@@ -6,7 +7,7 @@ from contextlib import closing
 import pytest
 from filelock import FileLock
 
-from forecasting.errors import AlreadyRunning, ManifestMismatch
+from forecasting.errors import AlreadyRunning, ManifestMismatch, StorageFailed
 from forecasting.settings import Settings
 from forecasting.stores.published import read_pointer, verify_manifest, version_folder
 from forecasting.stores.registry.aliases import Move, alias_of, promote
@@ -142,6 +143,72 @@ def test_locks_caches_and_temporary_files_stay_behind(home, tmp_path):
     assert not any(".tmp-" in name or name.startswith(("cache", "locks")) for name in names)
     assert "mlflow/mlflow.db" in names
     assert not any(name.endswith(("-wal", ".lock")) for name in names)
+
+
+FULL = OSError(errno.ENOSPC, "No space left on device")
+DATABASE_FULL = sqlite3.OperationalError("database or disk is full")
+
+
+def refuse(error):
+    def raise_it(*_):
+        raise error
+
+    return raise_it
+
+
+@pytest.mark.parametrize(
+    ("step", "error", "found"),
+    [
+        ("_copy_file", FULL, "No space left on device"),
+        ("_copy_database", DATABASE_FULL, "database or disk is full"),
+        ("_put", OSError(errno.EROFS, "Read-only file system"), "Read-only file system"),
+    ],
+)
+def test_a_disk_that_refuses_a_backup_is_told_and_leaves_nothing(
+    home, tmp_path, monkeypatch, step, error, found
+):
+    monkeypatch.setattr(backup, step, refuse(error))
+    with pytest.raises(StorageFailed, match="the backup could not be written") as refusal:
+        back_up(home, tmp_path / "copy")
+    assert refusal.value.found == found
+    assert not list(tmp_path.glob(".tmp-*"))
+    assert not (tmp_path / "copy").exists()
+
+
+@pytest.mark.parametrize(("step", "error"), [("_put", FULL), ("_move_addresses", DATABASE_FULL)])
+def test_a_disk_that_refuses_a_restore_is_told_and_leaves_no_home(
+    copy, tmp_path, monkeypatch, step, error
+):
+    monkeypatch.setattr(backup, step, refuse(error))
+    with pytest.raises(StorageFailed, match="the restored home could not be written"):
+        restore(Settings(home=tmp_path / "elsewhere"), copy)
+    assert not list(tmp_path.glob(".tmp-*"))
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_file_that_is_pruned_between_listing_and_copying_is_left_out(home, tmp_path, monkeypatch):
+    (home.root / "raw").mkdir(exist_ok=True)
+    (home.root / "raw" / "old").write_bytes(b"old")
+    copied = backup.shutil.copy2
+
+    def prune_first(source, target):
+        if source.name == "old":
+            source.unlink()
+        return copied(source, target)
+
+    monkeypatch.setattr(backup.shutil, "copy2", prune_first)
+    back_up(home, tmp_path / "copy")
+    named = json.loads((tmp_path / "copy" / CONTENTS).read_text())["files"]
+    assert "raw/old" not in named
+    assert "mlflow/mlflow.db" in named
+
+
+def test_what_surveys_have_written_comes_along(home, tmp_path):
+    forecasts = "surveys/coast/forecasts/station=oslo/part.parquet"
+    (home.root / forecasts).parent.mkdir(parents=True)
+    (home.root / forecasts).write_bytes(b"forecasts")
+    back_up(home, tmp_path / "copy")
+    assert (tmp_path / "copy" / forecasts).read_bytes() == b"forecasts"
 
 
 def test_a_home_below_a_folder_of_any_name_is_backed_up(home, tmp_path):

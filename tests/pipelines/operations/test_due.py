@@ -37,9 +37,9 @@ def retrain(settings, declared):
     def go(*, decided=True):
         name = str(declared)
         admission = admit_files(settings, name, land_files(settings, name, []))
-        attempts.keep(settings.root, MODEL, admission)
+        attempts.keep(settings.root, MODEL, admission, "run-1")
         if decided:
-            attempts.settle(settings.root, MODEL)
+            attempts.settle(settings.root, MODEL, "run-1")
         return admission
 
     return go
@@ -80,6 +80,19 @@ def test_new_data_stay_new_until_a_decision_has_come_of_them(look, retrain, decl
 
     retrain()
     assert look() == {}
+
+
+@pytest.mark.usefixtures("champion")
+def test_data_that_a_killed_retraining_had_begun_stay_new_when_another_run_decides(
+    look, retrain, declared, settings
+):
+    rows = declared.with_name("oslo.csv").read_text().splitlines(keepends=True)
+    declared.with_name("oslo.csv").write_text("".join(rows[:-1]))
+    retrain(decided=False)
+
+    attempts.settle(settings.root, MODEL, "a backfill's run")
+
+    assert look() == {"new-data": "1 of 1 files are new"}
 
 
 @pytest.mark.usefixtures("champion")

@@ -15,7 +15,7 @@ from pipelines.operations.ticks import (
     retraining_of,
     subject_of,
 )
-from tests.pipelines.several import write_sound
+from tests.pipelines.several import TEMP, WIND, write_sound
 
 WEST = "America/Los_Angeles"
 DAILY = "0 6 * * *"
@@ -108,6 +108,21 @@ def test_the_tick_of_a_tick_is_itself_and_no_later_moment_has_an_earlier_one(sec
 def test_a_retraining_is_its_stations_or_its_datasets(tmp_path, seattle):
     assert subject_of(seattle) == "seattle"
     assert subject_of(find_parts(str(write_sound(tmp_path, rows=5)))) == "sound"
+
+
+def test_a_target_that_is_named_alone_has_intervals_of_its_own(tmp_path):
+    toml = write_sound(tmp_path, rows=5)
+    tick = at("2026-06-10T13:00:00")
+    keys = {
+        part: retraining_of(find_parts(f"{toml}{part}"), tick).key
+        for part in ("#tacoma", f"#tacoma@{TEMP}", f"#tacoma@{WIND}", f"@{TEMP}")
+    }
+    assert keys == {
+        "#tacoma": "tacoma",
+        f"#tacoma@{TEMP}": f"tacoma--{TEMP}",
+        f"#tacoma@{WIND}": f"tacoma--{WIND}",
+        f"@{TEMP}": f"sound--{TEMP}",
+    }
 
 
 def test_however_many_ticks_were_missed_one_interval_is_owed_and_only_until_it_is_worked(

@@ -1,5 +1,6 @@
 """The steps of the language flow one after another, in this process, on a tiny corpus."""
 
+import errno
 import inspect
 import json
 import math
@@ -8,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from forecasting.errors import GatecastError, ModelInvalid, NoChampion
+from forecasting.errors import GatecastError, ModelInvalid, NoChampion, StorageFailed
 from forecasting.language.vocabulary import Vocabulary
 from forecasting.settings import load_settings
 from forecasting.stores.decisions import read_decisions
@@ -271,3 +272,14 @@ def test_the_flow_has_the_name_and_the_defaults_that_people_schedule():
     tasks = (language.admit, language.split, language.fit, language.judge, language.promote)
     assert language.land.retries == 2
     assert [task.retries for task in tasks] == [0] * 5
+
+
+def test_a_disk_that_refuses_a_training_is_told_by_its_code(settings, declared_words, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(language, "land", full)
+    with pytest.raises(StorageFailed, match="the training could not be written") as refusal:
+        language.train_language.fn(str(declared_words))
+    assert refusal.value.found == "No space left on device"
+    assert not list((settings.root / "published").glob("*"))
