@@ -18,8 +18,8 @@ Outcome = TypeVar("Outcome")
 #: When a client that was refused may come back, in seconds.
 RETRY_SECONDS: Final = 1
 
-#: How long after the last time that no place was free a crowd is expected, in seconds.
-CROWDED_SECONDS: Final = 5.0
+#: How long nobody is counted at the door after some who were counted had not entered, in seconds.
+UNCOUNTED_SECONDS: Final = 5.0
 
 #: How often an idle thread looks whether the program has ended without telling it, in seconds.
 LOOK_SECONDS: Final = 1.0
@@ -49,7 +49,9 @@ class Desk:
         self._places = places
         self._what = what
         self._coming = 0
-        self._crowded_until = -math.inf
+        self._entered = 0
+        self._held_back = False
+        self._uncounted_until = -math.inf
         self.busy = 0
         self.refused = 0
 
@@ -69,9 +71,11 @@ class Desk:
         Raises:
             Overloaded: none is free.
         """
-        if self._found_full():
+        if self.full:
+            self._uncounted_until = -math.inf
             raise self.refuse()
         self.busy += 1
+        self._entered += 1
 
     def leave(self) -> None:
         """Give the place back."""
@@ -80,30 +84,31 @@ class Desk:
     def lets_come(self, loop: asyncio.AbstractEventLoop) -> bool:
         """Return whether there is a place for one more who is going to enter in this turn.
 
-        Whoever is let in at the door enters at the end of the turn: all that come in one turn
-        find the same free place, and all but one are refused behind the door, for ten times the
-        work. So in a crowd they are counted; otherwise not, as those who are refused for another
-        reason, such as a wrong key, take no place and must cost nobody one.
+        Whoever is let in at the door enters at the end of the turn: without counting them, all
+        that come in one turn find the same free place, and all but one are refused behind the
+        door, for ten times the work. But those who are refused for another reason, such as a
+        wrong key, take no place and must cost nobody one: where some were held back for others
+        who then did not enter, nobody is counted for a while, or until a place is missing.
         """
-        if self._found_full():
+        if self.full:
             return False
-        if time.monotonic() >= self._crowded_until:
-            return True
-        if self.busy + self._coming >= self._places:
+        if self.busy + self._coming >= self._places and time.monotonic() >= self._uncounted_until:
+            self._held_back = True
             return False
         if not self._coming:
-            loop.call_soon(self._see_who_entered)
+            loop.call_soon(self._end_turn, loop)
         self._coming += 1
         return True
 
-    def _found_full(self) -> bool:
-        """Whether no place is free; if so, more are expected."""
-        if self.full:
-            self._crowded_until = time.monotonic() + CROWDED_SECONDS
-        return self.full
+    def _end_turn(self, loop: asyncio.AbstractEventLoop) -> None:
+        # Those who were let in enter after this, and before what is called from here.
+        if self._held_back:
+            loop.call_soon(self._look_back, self._coming, self._entered)
+        self._coming, self._held_back = 0, False
 
-    def _see_who_entered(self) -> None:
-        self._coming = 0
+    def _look_back(self, came: int, before: int) -> None:
+        if self._entered - before < came:
+            self._uncounted_until = time.monotonic() + UNCOUNTED_SECONDS
 
     @contextmanager
     def taken(self) -> Iterator[None]:

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from serving.desk import CROWDED_SECONDS, Bench, Desk, Overloaded, WorkTimeout
+from serving.desk import UNCOUNTED_SECONDS, Bench, Desk, Overloaded, WorkTimeout
 
 
 def test_a_full_desk_refuses_and_counts_it():
@@ -31,45 +31,62 @@ def test_a_place_is_given_back_however_the_work_ends():
 
 @pytest.fixture
 def come():
-    """Ask at a desk's door: so many in one turn of the loop, and so many in the next."""
+    """Ask at a desk's door: three in one turn of the loop, and three in the next.
 
-    def act(desk, times):
-        async def twice():
-            loop = asyncio.get_running_loop()
-            first = [desk.lets_come(loop) for _ in range(times)]
+    Whoever is let in enters where `enters` says so, and leaves before the next turn.
+    """
+
+    async def one_turn(desk, enters):
+        loop = asyncio.get_running_loop()
+        let_in = [desk.lets_come(loop) for _ in range(3)]
+        if enters:
+            loop.call_soon(lambda: [desk.enter() for let in let_in if let])
+        for _ in range(3):
             await asyncio.sleep(0)
-            return first, [desk.lets_come(loop) for _ in range(times)]
+        if enters:
+            [desk.leave() for let in let_in if let]
+        return let_in
+
+    def act(desk, *, enters):
+        async def twice():
+            return await one_turn(desk, enters), await one_turn(desk, enters)
 
         return asyncio.run(twice())
 
     return act
 
 
-def test_in_a_crowd_who_is_let_in_at_the_door_counts_until_the_turn_ends(come):
+def test_who_is_let_in_at_the_door_counts_until_the_turn_ends(come):
+    assert come(Desk(2), enters=True) == ([True, True, False], [True, True, False])
+
+
+def test_where_those_who_were_let_in_do_not_enter_they_cost_nobody_a_place_again(come):
+    assert come(Desk(2), enters=False) == ([True, True, False], [True, True, True])
+
+
+def test_once_a_place_is_missing_they_are_counted_again(come):
     desk = Desk(2)
+    come(desk, enters=False)
+
     with desk.taken(), desk.taken(), pytest.raises(Overloaded):
         desk.enter()
 
-    # Nobody enters: in the next turn the places are free again.
-    assert come(desk, 3) == ([True, True, False], [True, True, False])
+    assert come(desk, enters=True)[0] == [True, True, False]
 
 
-def test_whoever_comes_while_no_place_was_wanted_in_vain_costs_nobody_a_place(come):
+def test_after_a_while_they_are_counted_again(come, monkeypatch):
     desk = Desk(2)
-
-    assert come(desk, 3) == ([True] * 3, [True] * 3)
-
-
-def test_a_crowd_is_expected_for_a_while_only(come, monkeypatch):
-    desk = Desk(1)
-    with desk.taken():
-        assert come(desk, 2) == ([False] * 2, [False] * 2)
-    assert come(desk, 2) == ([True, False], [True, False])
-
-    later = time.monotonic() + CROWDED_SECONDS
+    come(desk, enters=False)
+    later = time.monotonic() + UNCOUNTED_SECONDS
     monkeypatch.setattr(time, "monotonic", lambda: later)
 
-    assert come(desk, 2) == ([True] * 2, [True] * 2)
+    assert come(desk, enters=True)[0] == [True, True, False]
+
+
+def test_a_full_desk_lets_nobody_come(come):
+    desk = Desk(2)
+    with desk.taken(), desk.taken():
+        assert come(desk, enters=False) == ([False] * 3, [False] * 3)
 
 
 def test_the_bench_works_off_the_event_loop():

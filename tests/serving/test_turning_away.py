@@ -11,7 +11,7 @@ from contextlib import ExitStack, closing
 import pytest
 import uvicorn
 
-from serving.desk import Desk, Overloaded
+from serving.desk import Desk
 from serving.draining import Draining
 from serving.protocol import TimedProtocol
 from serving.turning_away import AdmittingProtocol
@@ -143,15 +143,11 @@ def test_when_a_place_is_free_a_forecast_comes_in(connection):
     assert post(connection)[:2] == (200, b"/v1/forecast")
 
 
-@pytest.mark.parametrize("crowded", [True, False])
-def test_of_many_that_come_in_one_turn_in_a_crowd_as_many_come_in_as_have_a_place(
-    served, crowded, monkeypatch
+@pytest.mark.parametrize("counted", [True, False])
+def test_of_many_that_come_in_one_turn_as_many_come_in_as_have_a_place_while_they_are_counted(
+    served, counted, monkeypatch
 ):
-    desk = served[1]
-    monkeypatch.setattr(desk, "_crowded_until", -math.inf)
-    if crowded:
-        with desk.taken(), desk.taken(), pytest.raises(Overloaded):
-            desk.enter()
+    monkeypatch.setattr(served[1], "_uncounted_until", -math.inf if counted else math.inf)
     with ExitStack() as crowd:
         connections = [
             crowd.enter_context(socket.create_connection(served[0], timeout=20)) for _ in range(21)
@@ -167,8 +163,8 @@ def test_of_many_that_come_in_one_turn_in_a_crowd_as_many_come_in_as_have_a_plac
             each.sendall(FORECAST + b"body")
         statuses = [each.recv(65536)[9:12] for each in posting]
 
-    # None of these takes a place behind the door: only a crowd makes them count.
-    let_in = PLACES if crowded else 20
+    # None of these takes a place behind the door.
+    let_in = PLACES if counted else 20
     assert (statuses.count(b"200"), statuses.count(b"503")) == (let_in, 20 - let_in)
 
 
