@@ -30,6 +30,9 @@ def work(home: str):
 work(sys.argv[1])
 """
 
+#: A client asks a server that is away six times, for minutes in all; here twice shows the same.
+IMPATIENT = {"PREFECT_CLIENT_MAX_RETRIES": "1"}
+
 
 @pytest.mark.grown
 @pytest.mark.timeout(1200)
@@ -42,7 +45,8 @@ def test_when_the_server_dies_in_mid_flow_the_work_stands_and_the_state_is_repai
         process = subprocess.Popen(
             [sys.executable, "-c", HALFWAY, str(tmp_path)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-            env={**unmeasured(), "PREFECT_API_URL": address, "PREFECT_HOME": str(tmp_path / "p")},
+            env={**unmeasured(), **IMPATIENT, "PREFECT_API_URL": address,
+                 "PREFECT_HOME": str(tmp_path / "p")},
         )  # fmt: skip
         lost = process.stdout.readline().strip()
     process.communicate("go on\n", timeout=600)
