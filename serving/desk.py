@@ -88,7 +88,7 @@ class Desk:
         that come in one turn find the same free place, and all but one are refused behind the
         door, for ten times the work. But those who are refused for another reason, such as a
         wrong key, take no place and must cost nobody one: where some were held back for others
-        who then did not enter, nobody is counted for a while, or until a place is missing.
+        most of whom then did not enter, nobody is counted for a while, or until a place is missing.
         """
         if self.full:
             return False
@@ -107,7 +107,8 @@ class Desk:
         self._coming, self._held_back = 0, False
 
     def _look_back(self, came: int, before: int) -> None:
-        if self._entered - before < came:
+        # One wrong key among many is a crowd all the same.
+        if 2 * (self._entered - before) < came:
             self._uncounted_until = time.monotonic() + UNCOUNTED_SECONDS
 
     @contextmanager

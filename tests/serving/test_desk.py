@@ -64,6 +64,21 @@ def test_where_those_who_were_let_in_do_not_enter_they_cost_nobody_a_place_again
     assert come(Desk(2), enters=False) == ([True, True, False], [True, True, True])
 
 
+def test_where_most_of_them_enter_they_are_counted_still():
+    desk = Desk(4)
+
+    async def come():
+        loop = asyncio.get_running_loop()
+        for _ in range(5):
+            desk.lets_come(loop)
+        loop.call_soon(lambda: [desk.enter() for _ in range(3)])
+        for _ in range(3):
+            await asyncio.sleep(0)
+        return [desk.lets_come(loop) for _ in range(2)]
+
+    assert asyncio.run(come()) == [True, False]
+
+
 def test_once_a_place_is_missing_they_are_counted_again(come):
     desk = Desk(2)
     come(desk, enters=False)
