@@ -1,6 +1,7 @@
 """Say where things are kept: one home folder, and what may be moved out of it."""
 
 import os
+import re
 from pathlib import Path
 from tomllib import TOMLDecodeError
 from typing import Final, Literal
@@ -111,6 +112,15 @@ class Settings(BaseSettings):
             return self.lock_uri.get_secret_value()
         tracked = self.tracking_uri or ""
         return tracked if tracked.startswith("postgresql") else None
+
+
+def without_password(address: str) -> str:
+    """Return an address as it may be shown.
+
+    >>> without_password("https://ann:secret@example.org/api")
+    'https://example.org/api'
+    """
+    return re.sub("//[^/]*@", "//", address)
 
 
 def load_settings(**flags: object) -> Settings:

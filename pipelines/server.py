@@ -4,12 +4,12 @@
 """
 
 import os
-import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from forecasting.errors import GatecastError
+from forecasting.settings import without_password
 from pipelines.fitting import end_with_parent
 
 #: What Prefect says of a server that does not answer, where it does not leave that to its client.
@@ -45,7 +45,7 @@ def scheduler_errors() -> Iterator[None]:
 
 def _away(found: str) -> SchedulerUnavailable:
     named = os.environ.get("PREFECT_API_URL", "")
-    address = re.sub("//[^/]*@", "//", named) or "the server that Prefect starts for itself"
+    address = without_password(named) or "the server that Prefect starts for itself"
     return SchedulerUnavailable(
         "the Prefect server cannot be asked", expected=f"an answer from {address}", found=found
     )

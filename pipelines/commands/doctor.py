@@ -1,6 +1,5 @@
 """The verb `doctor`: look at pins, ports and stores, and say what is wrong."""
 
-import re
 import shutil
 import sqlite3
 import sys
@@ -14,7 +13,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from forecasting.errors import GatecastError, TrackingUnavailable
-from forecasting.settings import Settings, load_settings
+from forecasting.settings import Settings, load_settings, without_password
 from forecasting.stores.locks import held_lock
 from forecasting.stores.published import published_models, read_pointer, verify_manifest
 from forecasting.stores.published import version_folder as folder_of
@@ -169,7 +168,7 @@ def _whole_store(settings: Settings) -> str:
             )
     elif address.startswith("http"):
         _ask_server(address)
-    return re.sub("//[^/]*@", "//", address)
+    return without_password(address)
 
 
 def _ask_server(address: str) -> None:

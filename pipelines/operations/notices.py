@@ -12,20 +12,14 @@ from prefect.events.actions import CallWebhook
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 
 from forecasting.errors import GatecastError
+from pipelines.operations.reaping_flows import TRAINING, UPKEEP
 
 #: How the automations are called, and the block that holds the address.
 PREFIX: Final = "gatecast-notice-"
 BLOCK: Final = "gatecast-notices"
 
 #: The flows of which a failure is told.
-FLOWS: Final = [
-    "climate-retraining",
-    "scheduled-retraining",
-    "language-model",
-    "climate-lecture",
-    "reaper",
-    "pruner",
-]
+FLOWS: Final = [*TRAINING, *UPKEEP]
 
 #: What is sent: JSON, whatever the event holds.
 BODY: Final = (
